@@ -1,0 +1,135 @@
+"""Weights: name -> verified file in one cache. Only `get` downloads, and only when asked.
+
+The cache is $POSE_ROS_WEIGHTS, else pose_ros in $XDG_CACHE_HOME or ~/.cache. A file of your own: give its path where a
+name is wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from pose_ros.errors import WeightsError, unknown
+from pose_ros.weights.registry import DEFAULT, WEIGHTS, Weights
+from pose_ros.weights.sources import Source, extract
+
+__all__ = ["DEFAULT", "WEIGHTS", "Weights", "cache_dir", "get", "is_cached", "names_of", "path_of", "table"]
+
+
+def cache_dir() -> Path:
+    if os.environ.get("POSE_ROS_WEIGHTS"):
+        return Path(os.environ["POSE_ROS_WEIGHTS"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pose_ros"
+
+
+def path_of(name: str | Path) -> Path:
+    """The verified file of a registered name, or a file of the user's own, given by a path with a slash or suffix.
+
+    Never downloads: WeightsError says what is wrong and how to mend it.
+    """
+    if isinstance(name, Path) or "/" in name or "." in name:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise WeightsError(f"there is no weights file {path}")
+        return path
+    weights = _registered(name)
+    path = _cached_path(name)
+    if not path.is_file():
+        raise WeightsError(f"the weights {name} are not in {cache_dir()}: run `pose_ros weights get {name}`")
+    _verify(name, path, weights)
+    return path
+
+
+def get(name: str, progress: bool = True) -> Path:
+    """Downloads the weights unless they are cached, verifies them and returns their path.
+
+    An archive is downloaded once and kept for all registered files in it.
+    """
+    weights = _registered(name)
+    path = _cached_path(name)
+    if path.is_file() and _fault(path, weights) is None:
+        return path
+    failures = []
+    for source, _ in weights.sources:
+        try:
+            _fetch(source, progress)
+            return path_of(name)
+        except WeightsError as error:
+            failures.append(str(error))
+    raise WeightsError(f"the weights {name} could not be had: " + "; ".join(failures))
+
+
+def is_cached(name: str) -> bool:
+    """Whether a file of the right size is there; `path_of` verifies it."""
+    path = _cached_path(name)
+    return path.is_file() and path.stat().st_size == _registered(name).size
+
+
+def names_of(what: Iterable[str]) -> list[str]:
+    """Names from a command line: names, "default" (what the default estimator needs), "all"."""
+    groups = {"all": tuple(WEIGHTS), "default": DEFAULT}
+    return list(
+        dict.fromkeys(name for word in what for name in groups.get(word, (word,)) if _registered(name))
+    )
+
+
+def table() -> str:
+    """One line for each of the weights: name, size, cached or not, licence, note."""
+    lines = [f"{'name':<20}{'MB':>6}  {'cached':<8}{'licence':<21}note"]
+    for name, w in WEIGHTS.items():
+        cached = "yes" if is_cached(name) else "no"
+        lines.append(f"{name:<20}{w.size / 1e6:>6.1f}  {cached:<8}{w.licence:<21}{w.note}")
+    return "\n".join(lines)
+
+
+def _registered(name: str) -> Weights:
+    if name not in WEIGHTS:
+        raise WeightsError(unknown("weights", name, WEIGHTS))
+    return WEIGHTS[name]
+
+
+def _cached_path(name: str) -> Path:
+    return cache_dir() / f"{name}{WEIGHTS[name].suffix}"
+
+
+def _fetch(source: Source, progress: bool) -> None:
+    """Brings the source's archive and caches every registered file in it that is not cached yet."""
+    folder = cache_dir() / "partial" / hashlib.sha256(str(source).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = source.fetch(folder, progress)
+    for name, weights in WEIGHTS.items():
+        member = dict(weights.sources).get(source)
+        path = _cached_path(name)
+        if member is None or (path.is_file() and _fault(path, weights) is None):
+            continue
+        new = folder / path.name
+        new.write_bytes(extract(archive, member))
+        fault = _fault(new, weights)
+        if fault is not None:
+            shutil.rmtree(folder)
+            raise WeightsError(f"{source}: {member or 'the file'} is {fault}")
+        os.replace(new, path)
+    shutil.rmtree(folder)
+
+
+def _verify(name: str, path: Path, weights: Weights) -> None:
+    fault = _fault(path, weights)
+    if fault is not None:
+        raise WeightsError(
+            f"{path} is {fault}: delete it and run `pose_ros weights get {name}`, "
+            "or give the path of a file of your own"
+        )
+
+
+def _fault(path: Path, weights: Weights) -> str | None:
+    """What is wrong with the file, None if it is the one registered."""
+    size = path.stat().st_size
+    if size < weights.size:
+        return f"truncated: {size} of {weights.size} bytes"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != weights.sha256:
+        return f"corrupt or another one: sha256 {digest}, expected {weights.sha256}"
+    return None
