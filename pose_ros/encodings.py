@@ -161,11 +161,13 @@ def _to_rgb(pixels: np.ndarray, code: int | None) -> np.ndarray:
 
 
 def _to_metres(depth: np.ndarray) -> np.ndarray:
-    metres = np.multiply(depth, MILLIMETRE if depth.dtype == np.uint16 else 1, dtype=np.float32)
     # 0/0 writes the NaN: four times as fast as a mask, whose branches a processor cannot foresee.
     with np.errstate(invalid="ignore"):
-        valid = (metres > 0) & (metres < np.inf)
-        metres *= valid
+        if depth.dtype == np.uint16:
+            metres, valid = np.multiply(depth, MILLIMETRE, dtype=np.float32), depth > 0
+        else:
+            valid = (depth > 0) & (depth < np.inf)
+            metres = np.multiply(depth, valid, dtype=np.float32)
         return np.divide(metres, valid, out=metres)
 
 
