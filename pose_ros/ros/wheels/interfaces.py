@@ -1,7 +1,7 @@
 """Interface packages that have no wheel, generated from their .msg fields into a ROS-from-wheels environment.
 
 The fields are upstream's, so the type hashes are upstream's too and the messages talk to any ROS 2.
-Only what rclpy needs is built: the C and Python bindings on Fast DDS, half the time of everything.
+Only what rclpy needs is built, the C and Python bindings: half the time of everything.
 Standard library only.
 """
 
@@ -54,8 +54,8 @@ foreach(target IN LISTS targets)
   endif()
 endforeach()
 
-# rclpy needs neither the C++ bindings nor the introspection ones.
-list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces EXCLUDE REGEX "cpp|introspection")
+# rclpy needs no C++ bindings.
+list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces EXCLUDE REGEX "cpp")
 
 file(GLOB messages RELATIVE "${{CMAKE_CURRENT_SOURCE_DIR}}" msg/*.msg)
 rosidl_generate_interfaces(${{PROJECT_NAME}} ${{messages}} DEPENDENCIES {depends})
