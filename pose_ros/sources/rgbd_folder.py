@@ -39,7 +39,7 @@ class RGBDFolder(Source):
         missing = [key for key, file in self._depth.items() if not file.exists()]
         if missing:
             raise SourceError(
-                f"{len(missing)} of {len(self._colour)} colour frames of {self.path} have no depth/NNNNN.png: "
+                f"{len(missing)} of {len(self._colour)} colour frames of {self.path} lack depth/NNNNN.png: "
                 + ", ".join(missing[:5])
                 + (", …" if len(missing) > 5 else "")
             )
@@ -108,7 +108,7 @@ class RGBDFolder(Source):
 def write_rgbd_folder(
     path: Path | str, frames: Iterable[RGBDFrame], depth_scale: float = 1e-3, suffix: str = ".png"
 ) -> list[str]:
-    """Write frames as a folder that RGBDFolder reads; returns their keys. Depth beyond 16 bit becomes none."""
+    """Write frames as a folder for RGBDFolder; returns their keys. Depth beyond 16 bit is left out."""
     path = Path(path)
     (path / "color").mkdir(parents=True, exist_ok=True)
     (path / "depth").mkdir(exist_ok=True)
@@ -139,9 +139,7 @@ def _camera_document(camera: PinholeCamera, depth_scale: float) -> dict:
 
 def _load_camera(file: Path) -> tuple[PinholeCamera, float]:
     if not file.exists():
-        raise SourceError(
-            f"{file} does not exist: an RGB-D folder needs its camera (width height fx fy cx cy)"
-        )
+        raise SourceError(f"{file} does not exist: it must give width height fx fy cx cy depth_scale")
     document = _load_json(file)
     try:
         distortion = tuple(document.get("distortion") or ())

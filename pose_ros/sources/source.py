@@ -20,7 +20,7 @@ FIRST_STAMP_NS = 1_000_000_000
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg")
 BAG_SUFFIXES = (".mcap", ".db3")
 KINDS = (
-    "synthetic[:seed=1,frames=90,people=2,…]; an RGB-D folder (it holds camera.json); a rosbag2 folder or file "
+    "synthetic[:seed=1,frames=90,people=2,…]; an RGB-D folder (with camera.json); a rosbag2 folder or file "
     f"({', '.join(BAG_SUFFIXES)})[:image=/…,depth=/…,camera_info=/…]; a video ({', '.join(VIDEO_SUFFIXES)})"
     "[:fov=60]; a webcam's number[:fov=60]"
 )

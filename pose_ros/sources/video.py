@@ -18,15 +18,13 @@ from pose_ros.types import RGBDFrame
 
 @dataclass(frozen=True)
 class VideoOptions:
-    fov: float = option(
-        60.0, "horizontal field of view the camera is taken to have", unit="deg", range=(1, 179)
-    )
+    fov: float = option(60.0, "assumed horizontal field of view", unit="deg", range=(1, 179))
 
 
 class Video(Source):
     """The frames of a video, stamped at its own rate. Its camera is unknown and guessed from `fov`."""
 
-    def __init__(self, path: Path | str, options: VideoOptions = VideoOptions()) -> None:  # noqa: B008 frozen
+    def __init__(self, path: Path | str, options: VideoOptions = VideoOptions()) -> None:
         self.path = Path(path)
         self.name = self.path.name
         if not self.path.exists():

@@ -22,15 +22,13 @@ class WebcamOptions(VideoOptions):
 class Webcam(Source):
     """Frames until the camera is unplugged. Its intrinsics are guessed from `fov`."""
 
-    def __init__(self, index: int, options: WebcamOptions = WebcamOptions()) -> None:  # noqa: B008 frozen
+    def __init__(self, index: int, options: WebcamOptions = WebcamOptions()) -> None:
         self.name = f"webcam {index}"
         self._capture = cv2.VideoCapture(index)
         bgr = self._capture.read()[1] if self._capture.isOpened() else None
         if bgr is None:
             self.close()
-            raise SourceError(
-                f"{self.name} gives no picture: is it plugged in, free and readable by this user?"
-            )
+            raise SourceError(f"{self.name} gives no picture: is it plugged in, free and readable?")
         self.camera = camera_of_fov(bgr.shape[1], bgr.shape[0], options.fov)
 
     def __iter__(self) -> Iterator[RGBDFrame]:

@@ -67,6 +67,10 @@ def truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
+def write_depth(folder: Path, depth: np.ndarray) -> None:
+    cv2.imwrite(str(folder / "depth/00000.png"), depth)
+
+
 BREAKS = {
     "no camera": (lambda f: (f / "camera.json").unlink(), r"camera\.json does not exist"),
     "broken camera": (lambda f: (f / "camera.json").write_text("{"), "cannot be read"),
@@ -84,11 +88,11 @@ BREAKS = {
     "truncated colour": (lambda f: truncate(f / "color/00002.png"), "truncated"),
     "empty colour": (lambda f: (f / "color/00002.png").write_bytes(b""), "truncated"),
     "8-bit depth": (
-        lambda f: cv2.imwrite(str(f / "depth/00000.png"), np.zeros((24, 32), np.uint8)),
+        lambda f: write_depth(f, np.zeros((24, 32), np.uint8)),
         "16-bit",
     ),
     "small depth": (
-        lambda f: cv2.imwrite(str(f / "depth/00000.png"), np.zeros((12, 16), np.uint16)),
+        lambda f: write_depth(f, np.zeros((12, 16), np.uint16)),
         "registered",
     ),
     "times of other frames": (lambda f: (f / "times.json").write_text('{"7": 1}'), r"times\.json"),
@@ -105,7 +109,7 @@ def test_broken_folders_say_what_is_wrong(folder, name):
 
 
 def test_depth_with_nothing_in_it_is_a_frame(folder):
-    cv2.imwrite(str(folder / "depth/00000.png"), np.zeros((24, 32), np.uint16))
+    write_depth(folder, np.zeros((24, 32), np.uint16))
     assert np.isnan(RGBDFolder(folder).frame("00000").depth).all()
 
 
