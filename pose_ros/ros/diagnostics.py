@@ -1,0 +1,168 @@
+"""Says once a second, on /diagnostics, how the node fares and above all why nothing comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, qos_check_compatible
+from rclpy.subscription import Subscription
+
+from pose_ros.ros.health import Health, Stream
+from pose_ros.ros.sync import RgbdSync
+
+if TYPE_CHECKING:
+    from pose_ros.ros.pipeline_node import PipelineNode
+
+SILENT_AFTER = 2.0  # seconds without a message after which a topic is called silent
+LOST_SHARE = 0.1  # part of the frames lost on the way that is worth a warning
+AGE = "stamp to output"  # the stage whose time is the age of an image when its result goes out
+STALE_AGE = 5.0  # seconds
+INVALID_DEPTH = 0.8  # part of a depth image without a measurement that is worth a warning
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+@dataclass
+class Report:
+    """One DiagnosticStatus in the making: the worst finding sets the level, all findings make the message."""
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+    findings: list[tuple[bytes, str]] = field(default_factory=list)
+
+    def say(self, level: bytes, message: str) -> None:
+        self.findings.append((level, message))
+
+    def message(self) -> DiagnosticStatus:
+        return DiagnosticStatus(
+            level=max((level for level, _ in self.findings), default=OK),
+            name=self.name,
+            message="; ".join(message for _, message in self.findings) or "fine",
+            values=[KeyValue(key=key, value=_text(value)) for key, value in self.values.items()],
+        )
+
+
+def _text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def input_report(name: str, health: Health, silent: dict[str, str]) -> Report:
+    """Rates and losses of the input topics. silent: why each silent topic is silent."""
+    report = Report(f"{name}: input")
+    for topic, stream in health.streams.items():
+        report.values[f"{topic} rate [Hz]"] = stream.rate
+        report.values[f"{topic} received"] = stream.count
+        if (
+            topic in silent and topic != "depth/camera_info"
+        ):  # that one only matters where depth is unregistered
+            report.say(ERROR, silent[topic])
+        if "camera_info" not in topic:
+            report.values[f"{topic} lost on the way"] = stream.lost_share
+            if stream.lost_share > LOST_SHARE and topic not in silent:
+                report.say(
+                    WARN,
+                    f"{stream.lost_share:.0%} of the {topic} frames are lost on the way: the shared memory of the "
+                    "publisher is too small for images, start the camera driver with config/fastdds.xml",
+                )
+    if np.isfinite(health.depth_invalid):
+        report.values["depth invalid"] = health.depth_invalid
+        if health.depth_invalid > INVALID_DEPTH:
+            report.say(WARN, f"{health.depth_invalid:.0%} of depth is invalid")
+    return report
+
+
+def pairing_report(name: str, health: Health, sync: RgbdSync, paired_before: int) -> Report:
+    """Whether image and depth find each other."""
+    report = Report(
+        f"{name}: pairing", values={key.replace("_", " "): n for key, n in vars(sync.counts).items()}
+    )
+    if sync.offsets_ns:
+        offset_ms = float(np.median(list(sync.offsets_ns))) / 1e6
+        report.values["median difference [ms]"] = offset_ms
+        if sync.counts.paired == paired_before and all(
+            health.stream(topic).is_alive(SILENT_AFTER) for topic in ("image", "depth")
+        ):
+            report.say(
+                ERROR,
+                f"no pairs: image and depth stamps are {offset_ms:.1f} ms apart (median), "
+                f"the parameter slop allows {sync.slop_ns / 1e6:.0f} ms",
+            )
+    if sync.counts.duplicate > 0.1 * max(sync.counts.paired, 10):
+        report.say(WARN, "stamps repeat: two publishers on one topic, or a driver that does not stamp")
+    return report
+
+
+def work_report(name: str, health: Health, state: str, device_note: str, dropped: int) -> Report:
+    """The pipeline: lifecycle state, device, drops, time of each stage, problems at hand."""
+    report = Report(f"{name}: work")
+    report.values |= {"state": state, "device": device_note, "frames dropped by the worker": dropped}
+    report.values |= {"output rate [Hz]": health.output.rate, "found": health.found}
+    for stage, timing in list(health.stages.items()):
+        report.values[f"{stage} p50 [ms]"] = timing.percentile(50)
+        report.values[f"{stage} p95 [ms]"] = timing.percentile(95)
+    if device_note.startswith("cpu"):
+        report.say(OK, f"running on {device_note}")
+    age = health.stages[AGE].percentile(50) / 1e3 if AGE in health.stages else 0.0
+    if not -0.1 < age < STALE_AGE:
+        report.say(
+            WARN,
+            f"images are stamped {abs(age):.1f} s in the {'past' if age > 0 else 'future'}: the clock of the "
+            "camera differs from this one, or a recording is played without use_sim_time",
+        )
+    for problem in health.current_problems():
+        report.say(ERROR if problem.error else WARN, problem.message)
+    return report
+
+
+def why_silent(node: Node, subscription: Subscription, topic: str, stream: Stream) -> str | None:
+    """None if messages come; else the reason, as far as the graph of nodes tells."""
+    if stream.is_alive(SILENT_AFTER):
+        return None
+    name, expected = subscription.topic_name, subscription.msg_type
+    publishers = node.get_publishers_info_by_topic(name)
+    for publisher in publishers:
+        if publisher.topic_type.split("/")[-1] != expected.__name__:
+            return f"no {topic}: {name} is a {publisher.topic_type}, expected {expected.__name__}"
+        fits, reason = qos_check_compatible(publisher.qos_profile, subscription.qos_profile)
+        if fits == QoSCompatibility.ERROR:
+            return f"no {topic}: incompatible QoS of the publisher of {name}: {reason}"
+    if publishers:
+        return f"no {topic}: {name} has {len(publishers)} publisher(s), but no message arrives"
+    return f"no {topic}: nobody publishes {name}"
+
+
+class Diagnostics:
+    """Publishes the state of a pipeline node at 1 Hz, from its construction to its end."""
+
+    def __init__(self, node: PipelineNode) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._paired = 0
+        node.create_timer(1.0, self._tick)
+
+    def _tick(self) -> None:
+        node, health, name = self._node, self._node.health, self._node.get_name()
+        note = node.pipeline.device_note if node.pipeline else "none"
+        reports = [work_report(name, health, node.state, note, node.worker.dropped if node.worker else 0)]
+        if node.failure:
+            reports[0].say(ERROR, f"cannot be configured: {node.failure}")
+        elif node.input is None:
+            reports[0].say(WARN, f"{node.state}: waits for a lifecycle transition")
+        else:
+            if not node.output.is_wanted:
+                reports[0].say(OK, "idle: publish_tf is off and nobody listens")
+            silent = {
+                topic: reason
+                for topic, subscription in node.input.subscriptions.items()
+                if (reason := why_silent(node, subscription, topic, health.stream(topic)))
+            }
+            sync = node.input.sync
+            reports += [input_report(name, health, silent), pairing_report(name, health, sync, self._paired)]
+            self._paired = sync.counts.paired
+        message = DiagnosticArray(status=[report.message() for report in reports])
+        message.header.stamp = node.get_clock().now().to_msg()
+        self._publisher.publish(message)

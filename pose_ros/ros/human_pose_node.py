@@ -1,0 +1,29 @@
+"""human_pose: RGB-D topics in, people out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pose_ros.human.pipeline import HumanConfig, HumanPipeline
+from pose_ros.ros.people_output import PeopleOutput
+from pose_ros.ros.pipeline_node import PipelineNode, spin
+
+
+class HumanPoseNode(PipelineNode):
+    def __init__(
+        self,
+        config: Any = None,
+        make_pipeline: Callable[[Any], Any] = HumanPipeline,
+        **options: Any,
+    ) -> None:
+        super().__init__("human_pose", config or HumanConfig(), make_pipeline, PeopleOutput, **options)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return spin(HumanPoseNode, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

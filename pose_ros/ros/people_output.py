@@ -1,0 +1,134 @@
+"""Publishes people: TF, markers, REP-155 topics, the annotated image. Nothing is built that nobody hears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from sensor_msgs.msg import Image, JointState
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.ros import people_messages as messages
+from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
+from pose_ros.ros.health import Health
+from pose_ros.types import People, Person, RGBDFrame, TrackState
+from pose_ros.viz import draw_people
+
+FORGET_AFTER_NS = 2 * SECOND_NS  # a lost person's own topics go when they have been away this long
+
+
+class PeopleOutput:
+    """All output topics of human_pose; every stamp is the image's.
+
+    A person who is tracked is published, one who is only suspected is not. Topics of one person are made
+    when they appear; as ids come from a bounded pool, so do the topics.
+    """
+
+    def __init__(self, node: Node, health: Health, publish_tf: bool) -> None:
+        self._node, self._health, self._publish_tf = node, health, publish_tf
+        self._tf = self._publisher(TFMessage, "/tf", 100)
+        self._markers = self._publisher(MarkerArray, "skeletons/markers")
+        self._annotated = self._publisher(Image, "image_annotated", 1)
+        self._tracked = None
+        if messages.HAVE_HRI_MSGS:
+            self._tracked = self._publisher(messages.IdsList, "humans/bodies/tracked")
+        self._of_person: dict[str, dict[str, Publisher]] = {}
+        self._last_seen_ns: dict[str, int] = {}
+        self._marked: set[str] = set()
+
+    @property
+    def is_wanted(self) -> bool:
+        return self._publish_tf or any(map(_is_heard, self._publishers()))
+
+    def publish_3d(self, people: People, root: str, root_from_image: RigidTransform | None = None) -> None:
+        """TF and markers in the frame `root`; None where that is the image's own."""
+        header, tracked = header_of(people.stamp_ns, root), _tracked(people)
+        if self._publish_tf:
+            frames = messages.frames_of(tracked, root, root_from_image)
+            if frames.child:
+                self._tf.publish(messages.tf_message(frames, header))
+        if _is_heard(self._markers):
+            markers = messages.marker_array(tracked, header, root_from_image)
+            gone = self._marked - {person.id for person in tracked}
+            markers.markers += messages.delete_markers(gone, header).markers
+            self._markers.publish(markers)
+            self._marked = {person.id for person in tracked}
+
+    def publish_2d(self, frame: RGBDFrame, people: People) -> None:
+        """What lies in the image or needs no frame: REP-155 topics and the annotated image."""
+        header, tracked = header_of(people.stamp_ns, people.frame_id), _tracked(people)
+        if self._tracked:
+            self._tracked.publish(messages.ids_list(tracked, header))
+        for person in tracked:
+            self._last_seen_ns[person.id] = people.stamp_ns
+            topics = self._of_person.get(person.id) or self._topics_of(person)
+            for topic, message in (
+                ("skeleton2d", lambda p=person: messages.skeleton2d(p, frame.camera, header)),
+                ("roi", lambda p=person: messages.region_of_interest(p, frame.camera, header)),
+                ("joint_states", lambda p=person: messages.joint_state(p, header)),
+            ):
+                if topic in topics and _is_heard(topics[topic]):
+                    topics[topic].publish(message())
+        self._forget(people.stamp_ns)
+        if _is_heard(self._annotated):
+            picture = draw_people(frame.rgb, people)
+            self._annotated.publish(message_from_rgb(picture, people.stamp_ns, people.frame_id))
+
+    def clear(self) -> None:
+        """Everybody is gone: said to RViz and REP-155 listeners, at the time of the last image."""
+        header = header_of(max(self._last_seen_ns.values(), default=0), "")
+        if self._marked:
+            self._markers.publish(messages.delete_markers(self._marked, header))
+        if self._tracked and self._last_seen_ns:
+            self._tracked.publish(messages.ids_list([], header))
+        self._marked, self._last_seen_ns = set(), {}
+
+    def close(self) -> None:
+        for publisher in self._publishers():
+            self._node.destroy_publisher(publisher)
+
+    def _topics_of(self, person: Person) -> dict[str, Publisher]:
+        base = f"humans/bodies/{person.id}"
+        topics = {"joint_states": self._publisher(JointState, f"{base}/joint_states")}
+        if messages.HAVE_HRI_MSGS:
+            topics["skeleton2d"] = self._publisher(messages.Skeleton2D, f"{base}/skeleton2d")
+            topics["roi"] = self._publisher(messages.NormalizedRegionOfInterest2D, f"{base}/roi")
+        self._of_person[person.id] = topics
+        return topics
+
+    def _forget(self, now_ns: int) -> None:
+        for person_id in list(self._of_person):
+            if abs(now_ns - self._last_seen_ns.get(person_id, 0)) > FORGET_AFTER_NS:
+                for publisher in self._of_person.pop(person_id).values():
+                    self._node.destroy_publisher(publisher)
+
+    def _publishers(self) -> Iterable[Publisher]:
+        shared = (self._tf, self._markers, self._annotated, self._tracked)
+        yield from (publisher for publisher in shared if publisher)
+        for topics in list(self._of_person.values()):
+            yield from topics.values()
+
+    def _publisher(self, kind: Any, topic: str, depth: int = 10) -> Publisher:
+        def on_incompatible(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind)
+            self._health.report(
+                f"qos {topic}",
+                f"a subscriber of {topic} asks for incompatible QoS ({policy}) and hears nothing",
+            )
+
+        callbacks = PublisherEventCallbacks(incompatible_qos=on_incompatible)
+        return self._node.create_publisher(kind, topic, QoSProfile(depth=depth), event_callbacks=callbacks)
+
+
+def _is_heard(publisher: Publisher) -> bool:
+    return publisher.get_subscription_count() > 0
+
+
+def _tracked(people: People) -> list[Person]:
+    return [person for person in people if person.state is TrackState.TRACKED]
