@@ -1,0 +1,22 @@
+"""The families of human pose estimation, each one `estimator:` away."""
+
+from __future__ import annotations
+
+import torch
+
+from pose_ros.errors import ConfigError, unknown
+from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig
+from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
+
+ESTIMATORS: dict[str, type[HumanEstimator]] = {"blazepose": BlazePose, "movenet": MoveNet}
+
+
+def create_estimator(name: str, config: object, device: torch.device) -> HumanEstimator:
+    """The estimator of that name; ConfigError lists the valid ones."""
+    if name not in ESTIMATORS:
+        raise ConfigError(unknown("estimator", name, ESTIMATORS))
+    return ESTIMATORS[name](config, device)
+
+
+__all__ = ["ESTIMATORS", "BlazePoseConfig", "HumanEstimator", "MoveNetConfig", "create_estimator"]

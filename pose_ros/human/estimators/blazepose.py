@@ -1,0 +1,208 @@
+"""BlazePose for several people: regions tracked from frame to frame, 33 key points and 3D for each.
+
+A person who is tracked costs no detector: the landmark network says where its region will be in the
+next frame. New people are looked for now and then, and at once when someone is lost.
+
+Source: Bazarevsky et al., "BlazePose: On-device Real-time Body Pose tracking", 2020; Grishchenko et
+al., "BlazePose GHUM Holistic", 2022; pre- and post-processing as their model cards describe it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from pose_ros.config import option
+from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
+from pose_ros.human.regions import Regions
+from pose_ros.nets.tflite import load_tflite
+from pose_ros.skeleton import BLAZEPOSE_33
+from pose_ros.types import Keypoints2D
+from pose_ros.weights import path_of
+
+SIDE = 256  # px of the landmark network's input
+CENTER, TOP = 33, 34  # auxiliary landmarks: the region's centre and its upright point on the circle
+OUTPUTS = (0, 1, 4)  # landmarks, presence, 3D; without segmentation and heat maps
+MARGIN = 1.25  # how much wider than the circle a region is cut
+
+
+@dataclass(frozen=True)
+class BlazePoseConfig:
+    variant: str = option("full", "size of the landmark network", choices=("lite", "full", "heavy"))
+    max_people: int = option(6, "at most this many people are followed", range=(1, 20))
+    min_presence: float = option(
+        0.5, "a region whose probability of holding a person is below this is dropped", range=(0.0, 1.0)
+    )
+    same_person: float = option(
+        0.5, "two regions whose key points agree more than this (OKS-like) are one person", range=(0.0, 1.0)
+    )
+    detect_every: float = option(
+        1.0, "how often new people are looked for while everyone is tracked", unit="s", range=(0.0, 3600.0)
+    )
+    detector: MoveNetConfig = field(default_factory=MoveNetConfig)
+
+
+class BlazePose(HumanEstimator):
+    skeleton = BLAZEPOSE_33
+
+    def __init__(self, config: BlazePoseConfig, device: torch.device) -> None:
+        self.config = config
+        self.device = device
+        self.stage_ms = {}
+        self._detector = MoveNet(config.detector, device)
+        self._network = load_tflite(path_of(f"blazepose_{config.variant}"), OUTPUTS).to(device)
+        self.reset()
+
+    def reset(self) -> None:
+        self._regions = Regions.empty()
+        self._detected_ns: int | None = None
+        self._lost_someone = False
+
+    @torch.inference_mode()
+    def estimate(self, rgb: np.ndarray, stamp_ns: int) -> Keypoints2D:
+        self.stage_ms = {"detect": 0.0, "landmarks": 0.0}
+        followed = self._landmarks(rgb, self._regions)
+        people = _distinct(followed, self.config.same_person)
+        lost = len(people) < len(self._regions)
+        if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns) or not len(people)):
+            self._detected_ns = stamp_ns
+            people = _distinct(people.joined(self._new_people(rgb, people)), self.config.same_person)
+        people = people.first(self.config.max_people)
+        self._regions = people.next_regions()
+        return people.keypoints2d()
+
+    def _is_due(self, stamp_ns: int) -> bool:
+        elapsed = np.inf if self._detected_ns is None else (stamp_ns - self._detected_ns) * 1e-9
+        return not 0 <= elapsed < self.config.detect_every
+
+    def _new_people(self, rgb: np.ndarray, known: _Landmarks) -> _Landmarks:
+        """People the detector sees that are not among those known."""
+        started = time.perf_counter()
+        detected = self._detector.estimate(rgb, 0)
+        self.stage_ms["detect"] = (time.perf_counter() - started) * 1e3
+        if len(known):
+            seen = known.keypoints2d()
+            shared = seen.xy[:, seen.skeleton.indices(*detected.skeleton.joints)]
+            alike = similarity(detected.xy, shared, detected.box_xyxy)
+            detected = detected.select(np.flatnonzero(alike.max(axis=1) < self.config.same_person))
+        # The detector's key points only guess the region; the landmark network's own centre it.
+        rough = self._landmarks(rgb, regions_about(detected))
+        return self._landmarks(rgb, rough.next_regions())
+
+    def _landmarks(self, rgb: np.ndarray, regions: Regions) -> _Landmarks:
+        """What the landmark network sees in the regions, all of them in one batch."""
+        if not len(regions):
+            return _Landmarks.empty()
+        started = time.perf_counter()
+        crops = torch.from_numpy(regions.crop(rgb, SIDE)).to(self.device)
+        image = crops.permute(0, 3, 1, 2).float().div_(255)
+        outputs = [output.float().cpu().numpy() for output in self._network(image)]
+        landmarks = _Landmarks.decode(regions, *outputs)
+        self.stage_ms["landmarks"] += (time.perf_counter() - started) * 1e3
+        return landmarks.select(np.flatnonzero(landmarks.presence >= self.config.min_presence))
+
+
+@dataclass(frozen=True)
+class _Landmarks:
+    """xy (N,35,2) px with the two auxiliary points last, score (N,33), xyz_root (N,33,3) m, presence (N,)."""
+
+    xy: np.ndarray
+    score: np.ndarray
+    xyz_root: np.ndarray
+    presence: np.ndarray
+
+    @classmethod
+    def empty(cls) -> _Landmarks:
+        return cls(np.zeros((0, 35, 2)), np.zeros((0, 33)), np.zeros((0, 33, 3)), np.zeros(0))
+
+    @classmethod
+    def decode(cls, regions: Regions, landmarks, presence, world) -> _Landmarks:
+        """From the network's outputs: 39 x (x, y, z, visibility, presence), a probability, 39 x (x, y, z).
+
+        Visibility and presence are logits; x and y are crop pixels; the 3D is turned with the crop.
+        """
+        n = len(regions)
+        landmarks = landmarks.reshape(n, 39, 5)
+        cos, sin, zero = np.cos(regions.angle), np.sin(regions.angle), np.zeros(n)
+        turn = np.stack(
+            [np.stack([cos, -sin, zero], -1), np.stack([sin, cos, zero], -1), np.zeros((n, 3))], 1
+        )
+        turn[:, 2, 2] = 1
+        return cls(
+            xy=regions.to_image(landmarks[:, : TOP + 1, :2] / SIDE),
+            score=_sigmoid(landmarks[:, :33, 3]) * _sigmoid(landmarks[:, :33, 4]),
+            xyz_root=np.einsum("nij,nkj->nki", turn, world.reshape(n, 39, 3)[:, :33]),
+            presence=presence.reshape(n),
+        )
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    def select(self, chosen: np.ndarray) -> _Landmarks:
+        return _Landmarks(self.xy[chosen], self.score[chosen], self.xyz_root[chosen], self.presence[chosen])
+
+    def first(self, count: int) -> _Landmarks:
+        return self.select(np.arange(min(count, len(self))))
+
+    def joined(self, other: _Landmarks) -> _Landmarks:
+        return _Landmarks(
+            np.concatenate([self.xy, other.xy]),
+            np.concatenate([self.score, other.score]),
+            np.concatenate([self.xyz_root, other.xyz_root]),
+            np.concatenate([self.presence, other.presence]),
+        )
+
+    def next_regions(self) -> Regions:
+        """Where to look for the same people in the next frame."""
+        return Regions.around(self.xy[:, CENTER], self.xy[:, TOP], MARGIN)
+
+    def keypoints2d(self) -> Keypoints2D:
+        xy = self.xy[:, :CENTER]
+        box = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=-1) if len(xy) else np.zeros((0, 4))
+        return Keypoints2D(xy, self.score, box, BLAZEPOSE_33, self.xyz_root)
+
+
+def regions_about(people: Keypoints2D) -> Regions:
+    """First guess of BlazePose's regions from COCO key points.
+
+    The circle's centre is the mid-hip; it reaches a tenth beyond the farthest key point that was
+    seen (crown and soles lie beyond eyes and ankles) and is upright along the spine.
+    """
+    hips = people.xy[:, people.skeleton.indices("left_hip", "right_hip")].mean(axis=1)
+    shoulders = people.xy[:, people.skeleton.indices("left_shoulder", "right_shoulder")].mean(axis=1)
+    spine = shoulders - hips
+    length = np.maximum(np.hypot(spine[:, 0], spine[:, 1]), 1e-3)[:, None]
+    reach = np.linalg.norm(people.xy - hips[:, None], axis=-1)
+    radius = 1.1 * np.where(people.score > 0.2, reach, 0).max(axis=1, initial=0)[:, None]
+    return Regions.around(hips, hips + spine / length * np.maximum(radius, 1.5 * length), MARGIN)
+
+
+def similarity(a: np.ndarray, b: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
+    """How much people a (N,K,2) and b (M,K,2) agree, (N,M) in [0,1]; box (N,4) gives a's size.
+
+    OKS (COCO) with one fall-off for all joints, a tenth of the person's size.
+    """
+    size = np.maximum(box_xyxy[:, 2:] - box_xyxy[:, :2], 1).prod(axis=-1) ** 0.5
+    distance = np.linalg.norm(a[:, None] - b[None], axis=-1) / (0.1 * size[:, None, None])
+    return np.exp(-(distance**2) / 2).mean(axis=-1)
+
+
+def _distinct(people: _Landmarks, same_person: float) -> _Landmarks:
+    """The people without those that agree with an earlier one."""
+    if len(people) < 2:
+        return people
+    seen = people.keypoints2d()
+    alike = similarity(seen.xy, seen.xy, seen.box_xyxy)
+    kept: list[int] = []
+    for n in range(len(people)):
+        if all(alike[n, k] < same_person for k in kept):
+            kept.append(n)
+    return people.select(np.array(kept))
+
+
+def _sigmoid(logit: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logit))
