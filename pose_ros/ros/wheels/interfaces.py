@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from subprocess import CalledProcessError, check_call
 
 SOURCES = Path(__file__).parent / "interfaces"
 """One folder a package, holding `msg/*.msg`."""
@@ -65,34 +65,30 @@ ament_package()
 
 def packages() -> list[str]:
     """Names of the packages to generate."""
-    return sorted(folder.name for folder in SOURCES.iterdir() if folder.is_dir())
+    return sorted(folder.name for folder in SOURCES.iterdir())
 
 
-def messages(package: str) -> list[Path]:
-    """The package's .msg files, sorted."""
-    return sorted((SOURCES / package / "msg").glob("*.msg"))
+def fingerprint() -> str:
+    """Text that changes when what is generated does."""
+    fields = [f"{file.relative_to(SOURCES)}\n{file.read_text()}" for file in sorted(SOURCES.glob("*/msg/*.msg"))]
+    return "\n".join([*fields, PACKAGE_XML, CMAKE_LISTS])
 
 
-def generate(package: str, venv: Path, scratch: Path, log) -> None:
-    """Generate `package` and install it into `venv`; raises CalledProcessError, `log` has the output."""
+def generate(package: str, venv: Path, scratch: Path, run: Callable[..., None]) -> None:
+    """Generate `package` and install it into `venv`, an absolute path; `run(command, environment)` runs it."""
     source, build = scratch / package, scratch / f"{package}.build"
-    shutil.rmtree(source, ignore_errors=True)
-    shutil.rmtree(build, ignore_errors=True)
+    for folder in (source, build):
+        shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SOURCES / package, source)
     depends = "\n  ".join(f"<depend>{name}</depend>" for name in DEPENDS)
     (source / "package.xml").write_text(PACKAGE_XML.format(name=package, depends=depends))
     (source / "CMakeLists.txt").write_text(CMAKE_LISTS.format(name=package, depends=" ".join(DEPENDS)))
 
-    python = venv / "bin" / "python"
-    path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "AMENT_PREFIX_PATH": str(venv), "PATH": path}
-    cmake = shutil.which("cmake", path=path)
-    if cmake is None:
-        raise CalledProcessError(127, "cmake")
+    cmake = venv / "bin" / "cmake"
     configure = [cmake, "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF"]
     configure += [f"-DCMAKE_PREFIX_PATH={venv}", f"-DCMAKE_INSTALL_PREFIX={venv}"]
-    configure += [f"-DPython3_EXECUTABLE={python}"]
-    compile_and_install = [cmake, "--build", build, "--parallel", str(os.cpu_count()), "--target", "install"]
-    for command in (configure, compile_and_install):
-        check_call(command, stdout=log, stderr=log, env=environment)
+    configure += [f"-DPython3_EXECUTABLE={venv / 'bin' / 'python'}"]
+    install = [cmake, "--build", build, "--parallel", str(os.cpu_count()), "--target", "install"]
+    for command in (configure, install):
+        run(command, {**os.environ, "AMENT_PREFIX_PATH": str(venv)})
     shutil.rmtree(build)

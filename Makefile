@@ -1,0 +1,39 @@
+# Each target builds what it needs into $(VENV) first. `make help` lists them.
+
+ROS_DISTRO ?= jazzy
+SOURCE ?= synthetic
+PYTHON ?= python3
+
+VENV := .venv$(if $(filter-out jazzy,$(ROS_DISTRO)),-$(ROS_DISTRO))
+BIN := $(VENV)/bin
+
+export POSE_ROS_WEIGHTS := $(CURDIR)/.weights
+export ROS_LOG_DIR := $(CURDIR)/log
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
+
+.PHONY: help demo test bench lint env weights clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: weights ## people in SOURCE (synthetic, an RGB-D folder, a video, a webcam's number, a bag) over real ROS 2
+	$(BIN)/pose_ros demo $(SOURCE) --out demo_output
+
+test: weights ## all tests; ARGS= for pytest
+	ROS_PYTHON_CHECK_FIELDS=1 $(BIN)/python -m pytest $(ARGS)
+
+bench: weights ## the speed table
+	$(BIN)/pose_ros bench --json bench_output.json
+
+lint: env ## style and errors
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+weights: env ## the networks, once
+	@$(BIN)/pose_ros weights get default
+
+env: ## Python packages and ROS_DISTRO (jazzy, kilted) into $(VENV), or a sourced ROS 2
+	@$(PYTHON) pose_ros/ros/wheels/build.py --venv $(VENV) --distro $(ROS_DISTRO)
+
+clean: ## everything that make has made
+	rm -rf .venv .venv-* .weights log build install demo_output *.egg-info
