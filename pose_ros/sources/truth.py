@@ -19,8 +19,7 @@ JOINTS = (*COCO_17.joints, "pelvis", "neck", "head")
 # The joints whose frame turns: axes as REP-155's human_description. `pelvis` is its `body` frame.
 ROTATED_JOINTS = (
     "pelvis", "neck", "head",
-    *(f"{side}_{joint}" for side in ("left", "right") for joint in (
-        "shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
+    *(f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee")),
 )  # fmt: skip
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

