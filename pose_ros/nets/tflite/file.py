@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from pose_ros.errors import GraphError
+from pose_ros.nets.tflite.builtins import BUILTINS
 
-# TensorType -> numpy. Types that no network of ours holds are left out and refused by name of the tensor.
+# TensorType -> numpy. Strings, complex and 4-bit numbers are left out and refused by the tensor's name.
 DTYPES = {
     0: np.float32,
     1: np.float16,
@@ -132,7 +133,7 @@ def read_tflite(path: Path) -> TFLiteFile:
         raise GraphError(f"{path} is no TFLite file: it starts with {data[:8]!r}")
     try:
         return _read_model(Path(path), data)
-    except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, ValueError, LookupError, AttributeError, TypeError) as error:
         raise GraphError(f"{path} is broken ({error}); get it again") from error
 
 
@@ -149,8 +150,9 @@ def _read_model(path: Path, data: bytes) -> TFLiteFile:
         Operator(kinds[table.get(0, "I")], table.ints(1), table.ints(2), table.table(4))
         for table in graph.tables(3)
     )
-    used = [i for op in operators for i in (*op.inputs, *op.outputs)] + [*graph.ints(1), *graph.ints(2)]
-    if any(not -1 <= i < len(tensors) for i in used):
+    used = [-1, *(i for op in operators for i in op.inputs)]
+    made = [0, *(i for op in operators for i in op.outputs), *graph.ints(1), *graph.ints(2)]
+    if min(used) < -1 or min(made) < 0 or max(*used, *made) >= len(tensors):
         raise ValueError("an operator names a tensor that does not exist")
     return TFLiteFile(path, tensors, operators, graph.ints(1), graph.ints(2))
 
@@ -187,22 +189,3 @@ def _sparsity(table: Table) -> Sparsity:
         return tuple(meta.table(f + 1).array(0, vectors[meta.get(f, "B")]) for f in (2, 4))
 
     return Sparsity(table.ints(0), table.ints(1), tuple(dimension(d) for d in table.tables(2)))
-
-
-# BuiltinOperator, in its order.
-BUILTINS = (
-    "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP "
-    "FLOOR FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC "
-    "LSH_PROJECTION LSTM MAX_POOL_2D MUL RELU RELU_N1_TO_1 RELU6 RESHAPE RESIZE_BILINEAR RNN SOFTMAX "
-    "SPACE_TO_DEPTH SVDF TANH CONCAT_EMBEDDINGS SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE PAD "
-    "UNIDIRECTIONAL_SEQUENCE_RNN GATHER BATCH_TO_SPACE_ND SPACE_TO_BATCH_ND TRANSPOSE MEAN SUB DIV SQUEEZE "
-    "UNIDIRECTIONAL_SEQUENCE_LSTM STRIDED_SLICE BIDIRECTIONAL_SEQUENCE_RNN EXP TOPK_V2 SPLIT LOG_SOFTMAX "
-    "DELEGATE BIDIRECTIONAL_SEQUENCE_LSTM CAST PRELU MAXIMUM ARG_MAX MINIMUM LESS NEG PADV2 GREATER "
-    "GREATER_EQUAL LESS_EQUAL SELECT SLICE SIN TRANSPOSE_CONV SPARSE_TO_DENSE TILE EXPAND_DIMS EQUAL "
-    "NOT_EQUAL LOG SUM SQRT RSQRT SHAPE POW ARG_MIN FAKE_QUANT REDUCE_PROD REDUCE_MAX PACK LOGICAL_OR "
-    "ONE_HOT LOGICAL_AND LOGICAL_NOT UNPACK REDUCE_MIN FLOOR_DIV REDUCE_ANY SQUARE ZEROS_LIKE FILL "
-    "FLOOR_MOD RANGE RESIZE_NEAREST_NEIGHBOR LEAKY_RELU SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE "
-    "CEIL REVERSE_V2 ADD_N GATHER_ND COS WHERE RANK ELU REVERSE_SEQUENCE MATRIX_DIAG QUANTIZE "
-    "MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 SCATTER_ND "
-    "SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL"
-).split()
