@@ -37,6 +37,11 @@ class TrackedPose:
     rotations: Mapping[str, np.ndarray] = field(default_factory=dict)
     twist_unobservable: frozenset[str] = frozenset()
 
+    @property
+    def is_anywhere(self) -> bool:
+        """Has it a joint with a position? If not it is neither of a person nor of nobody."""
+        return not np.isnan(stack_joints([self.joints])).any(-1).all()
+
     @classmethod
     def of(cls, person: Person) -> TrackedPose:
         keypoints = person.keypoints3d
@@ -91,7 +96,8 @@ def match_tracks(tracks: Tracks, truth: PeopleTruth) -> Matches:
     frames, true, found, invented = [], [], [], 0
     compared = [key for key in truth.frames if key in tracks]
     for key in compared:
-        people, items = truth[key], list(tracks[key].items())
+        people = truth[key]
+        items = [(id, pose) for id, pose in tracks[key].items() if pose.is_anywhere]
         pairs = _pair([pose for _, pose in items], people)
         invented += len(items) - len(pairs)
         finder = {person: items[estimate] for estimate, person in pairs}

@@ -79,6 +79,14 @@ def test_somebody_where_nobody_is_is_invented():
     assert (figures["invented"], figures["detected"], figures["mpjpe_mm"]) == (1, 2 * FRAMES, 0)
 
 
+def test_an_estimate_without_any_position_is_nobody_and_nowhere():
+    tracks = tracks_of(walk())
+    tracks["00003"]["p9"] = TrackedPose({"nose": np.full(3, np.nan)})
+    tracks["00004"] = {"p7": TrackedPose({})}
+    figures = compare_tracks(tracks, walk())
+    assert (figures["invented"], figures["detected"]) == (0, 2 * FRAMES - 2)
+
+
 def test_a_person_out_of_sight_is_neither_missed_nor_invented():
     hidden = COCO_17.joints[MIN_VISIBLE - 1 :]
     truth = PeopleTruth({"00000": (body((0, 0, 2), id=1), body((1, 0, 2), hidden, id=2))})
