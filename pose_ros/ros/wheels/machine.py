@@ -38,7 +38,7 @@ def check_wheels() -> None:
     """MachineError unless the ROS wheels run here."""
     machine, (first, last) = f"{platform.system()} {platform.machine()}", WHEEL_PYTHONS
     if machine != "Linux x86_64":
-        raise MachineError(f"ROS 2 comes as wheels for Linux x86_64 only, this is {machine}: source a ROS 2 first")
+        raise MachineError(f"ROS 2 wheels are for Linux x86_64, this is {machine}: source a ROS 2 first")
     if not first <= sys.version_info[:2] <= last:
         versions = " to ".join(f"{major}.{minor}" for major, minor in WHEEL_PYTHONS)
         raise MachineError(
