@@ -1,7 +1,7 @@
 """Weights: name -> verified file in one cache. Only `get` downloads, and only when asked.
 
-The cache is $POSE_ROS_WEIGHTS, else pose_ros in $XDG_CACHE_HOME or ~/.cache. A file of your own: give its path where a
-name is wanted.
+The cache is $POSE_ROS_WEIGHTS, else pose_ros in $XDG_CACHE_HOME or ~/.cache. For a file of your own, give its
+path where a name is wanted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def cache_dir() -> Path:
 
 
 def path_of(name: str | Path) -> Path:
-    """The verified file of a registered name, or a file of the user's own, given by a path with a slash or suffix.
+    """The verified file of a registered name, or a file of the user's own: a path, known by its slash or dot.
 
     Never downloads: WeightsError says what is wrong and how to mend it.
     """
@@ -99,28 +99,28 @@ def _fetch(source: Source, progress: bool) -> None:
     """Brings the source's archive and caches every registered file in it that is not cached yet."""
     folder = cache_dir() / "partial" / hashlib.sha256(str(source).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    archive = source.fetch(folder, progress)
-    for name, weights in WEIGHTS.items():
-        member = dict(weights.sources).get(source)
-        path = _cached_path(name)
-        if member is None or (path.is_file() and _fault(path, weights) is None):
-            continue
-        new = folder / path.name
-        new.write_bytes(extract(archive, member))
-        fault = _fault(new, weights)
-        if fault is not None:
-            shutil.rmtree(folder)
-            raise WeightsError(f"{source}: {member or 'the file'} is {fault}")
-        os.replace(new, path)
-    shutil.rmtree(folder)
+    archive = source.fetch(folder, progress)  # what came of a download that breaks off stays in the folder
+    try:
+        for name, weights in WEIGHTS.items():
+            member = dict(weights.sources).get(source)
+            path = _cached_path(name)
+            if member is None or (path.is_file() and _fault(path, weights) is None):
+                continue
+            new = folder / path.name
+            new.write_bytes(extract(archive, member))
+            fault = _fault(new, weights)
+            if fault is not None:
+                raise WeightsError(f"{source} {member}: {fault}")
+            os.replace(new, path)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _verify(name: str, path: Path, weights: Weights) -> None:
     fault = _fault(path, weights)
     if fault is not None:
         raise WeightsError(
-            f"{path} is {fault}: delete it and run `pose_ros weights get {name}`, "
-            "or give the path of a file of your own"
+            f"{path}: {fault}. Run `pose_ros weights get {name}` to replace it, or give the path of your own file"
         )
 
 

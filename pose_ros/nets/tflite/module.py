@@ -28,7 +28,7 @@ class Port:
 class GraphModule(nn.Module):
     """module(image) -> tuple of tensors, one for each output asked for.
 
-    image: (B,3,H,W) float on the module's device, values as the file wants them (the weights' note says so).
+    image: (B,C,H,W) float on the module's device, values as the file wants them (Weights.input_range).
     Outputs of four dimensions come as (B,C,H,W), others as (B,…). A network that mixes the images of a batch
     (MoveNet sorts people) runs image by image. One of free size is recorded at the first image of each size.
     """
@@ -46,8 +46,8 @@ class GraphModule(nn.Module):
         # Where the module is. The recordings are no submodules: they are made anew on another device.
         self.register_buffer("_here", torch.empty(0), persistent=False)
         self._recordings: dict[tuple[int, int], Recording] = {}
-        size = self.inputs[0].shape[1:3]
-        self._size = size if min(size) > 1 else None
+        _, height, width, self._channels = self.inputs[0].shape
+        self._size = (height, width) if min(height, width) > 1 else None
         if self._size is not None:
             self._recording(self._size)
         self.eval()
@@ -55,8 +55,8 @@ class GraphModule(nn.Module):
     @torch.inference_mode()
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         size = tuple(image.shape[2:])
-        if image.ndim != 4 or image.shape[1] != 3 or self._size not in (None, size):
-            wanted = "(B,3,{},{})".format(*(self._size or "HW"))
+        if image.ndim != 4 or image.shape[1] != self._channels or self._size not in (None, size):
+            wanted = "(B,{},{},{})".format(self._channels, *(self._size or "HW"))
             raise GraphError(f"{self._file.path.name} wants an image {wanted}, got {tuple(image.shape)}")
         recording = self._recording(size)
         image = image.contiguous(memory_format=torch.channels_last)
@@ -67,10 +67,11 @@ class GraphModule(nn.Module):
 
     def _recording(self, size: tuple[int, int]) -> Recording:
         if size not in self._recordings:
-            recording = record(self._file, self._operators, self._constants, self._wanted, size)
+            example = torch.zeros(1, self._channels, *size).contiguous(memory_format=torch.channels_last)
+            recording = record(self._file, self._operators, self._constants, self._wanted, example)
             fold_pads(recording.network)
             if self._here.device.type == "cpu":
-                fuse_convolutions(recording.network, torch.zeros(1, 3, *size))
+                fuse_convolutions(recording.network, example)
             else:
                 recording.network.to(self._here.device)
             self._recordings[size] = recording

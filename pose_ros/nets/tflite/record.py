@@ -16,7 +16,7 @@ from pose_ros.nets.tflite.file import Operator, TFLiteFile
 
 @dataclass(frozen=True)
 class Recording:
-    """network(image (B,3,H,W)) -> tuple of outputs. mixes_batch: it takes one image at a time."""
+    """network(image (B,C,H,W)) -> tuple of outputs. mixes_batch: it takes one image at a time."""
 
     network: fx.GraphModule
     mixes_batch: bool
@@ -28,12 +28,11 @@ def record(
     operators: Sequence[Operator],
     constants: Mapping[int, Tensor],
     outputs: Sequence[int],
-    size: tuple[int, int],
+    example: Tensor,
 ) -> Recording:
-    """Runs the operators on an example and on proxies: what the image does not touch becomes a constant."""
+    """Runs the operators on an example and on proxies; what the image does not touch becomes constant."""
     tracer = _Tracer()
     known = {number: _Value(constant) for number, constant in constants.items()}
-    example = torch.zeros(1, 3, *size).contiguous(memory_format=torch.channels_last)
     known[file.inputs[0]] = _Value(example, tracer.placeholder("image"), image=True)
     mixes_batch = False
     for op in operators:
