@@ -77,7 +77,7 @@ def fingerprint() -> str:
 
 
 def generate(package: str, venv: Path, scratch: Path, run: Callable[..., None]) -> None:
-    """Generate `package` and install it into `venv` (absolute) by commands for `run(command, environment)`."""
+    """Generate `package` and install it into `venv`, an absolute path, with `run(command, environment)`."""
     source, build = scratch / package, scratch / f"{package}.build"
     for folder in (source, build):
         shutil.rmtree(folder, ignore_errors=True)
