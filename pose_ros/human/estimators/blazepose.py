@@ -10,7 +10,7 @@ al., "BlazePose GHUM Holistic", 2022; pre- and post-processing as their model ca
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from pose_ros.weights import path_of
 SIDE = 256  # px of the landmark network's input
 CENTER, TOP = 33, 34  # auxiliary landmarks: the region's centre and its upright point on the circle
 OUTPUTS = (0, 1, 4)  # landmarks, presence, 3D; without segmentation and heat maps
+AGREE, DETECTOR_WEIGHT = 0.1, 0.65  # of the person's size; weight of a key point both agree on
 MARGIN = 1.25  # how much wider than the circle a region is cut
 
 
@@ -60,12 +61,11 @@ class BlazePose(HumanEstimator):
     def reset(self) -> None:
         self._regions = Regions.empty()
         self._detected_ns: int | None = None
-        self._lost_someone = False
 
     @torch.inference_mode()
     def estimate(self, rgb: np.ndarray, stamp_ns: int) -> Keypoints2D:
         self.stage_ms = {"detect": 0.0, "landmarks": 0.0}
-        followed = self._landmarks(rgb, self._regions)
+        followed, _ = self._landmarks(rgb, self._regions)
         people = _distinct(followed, self.config.same_person)
         lost = len(people) < len(self._regions)
         if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns) or not len(people)):
@@ -82,28 +82,31 @@ class BlazePose(HumanEstimator):
     def _new_people(self, rgb: np.ndarray, known: _Landmarks) -> _Landmarks:
         """People the detector sees that are not among those known."""
         started = time.perf_counter()
-        detected = self._detector.estimate(rgb, 0)
-        self.stage_ms["detect"] = (time.perf_counter() - started) * 1e3
+        detected = self._detector.detect(rgb)
         if len(known):
             seen = known.keypoints2d()
             shared = seen.xy[:, seen.skeleton.indices(*detected.skeleton.joints)]
             alike = similarity(detected.xy, shared, detected.box_xyxy)
             detected = detected.select(np.flatnonzero(alike.max(axis=1) < self.config.same_person))
+        detected = self._detector.look_again(rgb, detected)
+        self.stage_ms["detect"] = (time.perf_counter() - started) * 1e3
         # The detector's key points only guess the region; the landmark network's own centre it.
-        rough = self._landmarks(rgb, regions_about(detected))
-        return self._landmarks(rgb, rough.next_regions())
+        rough, chosen = self._landmarks(rgb, regions_about(detected))
+        found, again = self._landmarks(rgb, rough.next_regions())
+        return found.corrected_by(detected.select(chosen[again]))
 
-    def _landmarks(self, rgb: np.ndarray, regions: Regions) -> _Landmarks:
-        """What the landmark network sees in the regions, all of them in one batch."""
+    def _landmarks(self, rgb: np.ndarray, regions: Regions) -> tuple[_Landmarks, np.ndarray]:
+        """What the landmark network sees in the regions, and which of them hold a person; one batch."""
         if not len(regions):
-            return _Landmarks.empty()
+            return _Landmarks.empty(), np.zeros(0, int)
         started = time.perf_counter()
         crops = torch.from_numpy(regions.crop(rgb, SIDE)).to(self.device)
         image = crops.permute(0, 3, 1, 2).float().div_(255)
         outputs = [output.float().cpu().numpy() for output in self._network(image)]
         landmarks = _Landmarks.decode(regions, *outputs)
         self.stage_ms["landmarks"] += (time.perf_counter() - started) * 1e3
-        return landmarks.select(np.flatnonzero(landmarks.presence >= self.config.min_presence))
+        chosen = np.flatnonzero(landmarks.presence >= self.config.min_presence)
+        return landmarks.select(chosen), chosen
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,20 @@ class _Landmarks:
             np.concatenate([self.xyz_root, other.xyz_root]),
             np.concatenate([self.presence, other.presence]),
         )
+
+    def corrected_by(self, detected: Keypoints2D) -> _Landmarks:
+        """The same people with their 2D key points weighed against a detector's, person by person.
+
+        Where both agree, their weighted mean is better than either. Where they do not, the detector
+        is right more often: it sees whole groups, and a region often holds parts of two people.
+        """
+        shared = BLAZEPOSE_33.indices(*detected.skeleton.joints)
+        size = np.sqrt(np.maximum(detected.box_xyxy[:, 2:] - detected.box_xyxy[:, :2], 1).prod(axis=-1))
+        apart = np.linalg.norm(detected.xy - self.xy[:, shared], axis=-1) / size[:, None]
+        weight = np.where(apart < AGREE, DETECTOR_WEIGHT, 1.0)[..., None]
+        xy = self.xy.copy()
+        xy[:, shared] = weight * detected.xy + (1 - weight) * xy[:, shared]
+        return replace(self, xy=xy)
 
     def next_regions(self) -> Regions:
         """Where to look for the same people in the next frame."""

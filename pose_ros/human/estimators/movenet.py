@@ -14,6 +14,7 @@ import torch
 
 from pose_ros.config import option
 from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.regions import Regions
 from pose_ros.nets.tflite import load_tflite
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints2D
@@ -22,11 +23,17 @@ from pose_ros.weights import path_of
 STRIDE = 32  # the network takes sides that are multiples of this
 
 
+# A second look at each person, cut out so that they fill half of a square of this many pixels: the
+# network then sees everyone at the size it knows best, however near or far they are.
+LOOK, FILL = 256, 0.5
+SAME = 0.2  # of the person's size: key points farther apart than this on the mean are another person's
+
+
 @dataclass(frozen=True)
 class MoveNetConfig:
     weights: str = option("movenet_multipose", "name of the weights, or a path")
     long_side: int = option(
-        384,
+        512,
         "length the image's longer side is scaled to: longer finds smaller people",
         unit="px",
         range=(64, 2048),
@@ -43,26 +50,54 @@ class MoveNet(HumanEstimator):
         self.stage_ms = {}
         self._network = load_tflite(path_of(config.weights)).to(device)
 
-    @torch.inference_mode()
     def estimate(self, rgb: np.ndarray, stamp_ns: int) -> Keypoints2D:
         started = time.perf_counter()
-        canvas, scale = letterbox(rgb, self.config.long_side, STRIDE)
-        image = torch.from_numpy(canvas).to(self.device).permute(2, 0, 1)[None].float()
-        (found,) = self._network(image)
-        people = found[0].cpu().numpy()
-        people = people[people[:, 55] >= self.config.min_score]
-        people = people[np.argsort(-people[:, 55], kind="stable")]
-        side = np.array([canvas.shape[1], canvas.shape[0]]) / scale
-        points = people[:, :51].reshape(-1, len(self.skeleton), 3)
-        boxes = people[:, [52, 51, 54, 53]]
+        people = self.look_again(rgb, self.detect(rgb))
         self.stage_ms = {"detect": (time.perf_counter() - started) * 1e3}
-        # Normalised coordinates count from pixel edges, ours from pixel centres.
-        return Keypoints2D(
-            xy=points[..., 1::-1] * side - 0.5,
-            score=points[..., 2],
-            box_xyxy=boxes * np.tile(side, 2) - 0.5,
-            skeleton=self.skeleton,
-        )
+        return people
+
+    def detect(self, rgb: np.ndarray) -> Keypoints2D:
+        """Everyone in the image, from one look at the whole of it."""
+        canvas, scale = letterbox(rgb, self.config.long_side, STRIDE)
+        unit, score, box, certainty = self._run(canvas)
+        chosen = np.argsort(-certainty, kind="stable")
+        chosen = chosen[certainty[chosen] >= self.config.min_score]
+        side = np.array([canvas.shape[1], canvas.shape[0]]) / scale
+        # Unit coordinates count from pixel edges, ours from pixel centres.
+        xy, box = unit[chosen] * side - 0.5, box[chosen] * np.tile(side, 2) - 0.5
+        return Keypoints2D(xy, score[chosen], box, self.skeleton)
+
+    def look_again(self, rgb: np.ndarray, people: Keypoints2D) -> Keypoints2D:
+        """The same people, each looked at alone; their key points are the mean of both looks."""
+        low, high = _extent(people)
+        extent = np.maximum(high - low, 1).max(axis=1, initial=0)
+        regions = Regions((low + high) / 2, extent / FILL, np.zeros(len(people)))
+        xy = people.xy.copy()
+        for n, crop in enumerate(regions.crop(rgb, LOOK)):
+            unit, *_ = self._run(crop)
+            seen = regions.select(np.array([n])).to_image(unit.reshape(1, -1, 2)).reshape(unit.shape)
+            far = np.linalg.norm(seen - people.xy[n], axis=-1).mean(axis=-1) / extent[n]
+            same = np.argmin(far)
+            if far[same] < SAME:
+                xy[n] = (xy[n] + seen[same]) / 2
+        return Keypoints2D(xy, people.score, people.box_xyxy, self.skeleton)
+
+    @torch.inference_mode()
+    def _run(self, canvas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Six candidates: key points (6,17,2) and boxes x0 y0 x1 y1 (6,4) in the unit square, scores."""
+        image = torch.from_numpy(canvas).to(self.device).permute(2, 0, 1)[None].float()
+        people = self._network(image)[0][0].cpu().numpy().astype(float)
+        points = people[:, :51].reshape(-1, len(self.skeleton), 3)
+        return points[..., 1::-1], points[..., 2], people[:, [52, 51, 54, 53]], people[:, 55]
+
+
+def _extent(people: Keypoints2D) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (N,2), (N,2) px of the box about the key points that were seen."""
+    seen = (people.score > 0.2)[..., None]
+    low = np.where(seen, people.xy, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(seen, people.xy, -np.inf).max(axis=1, initial=-np.inf)
+    none = ~np.isfinite(low)
+    return np.where(none, people.box_xyxy[:, :2], low), np.where(none, people.box_xyxy[:, 2:], high)
 
 
 def letterbox(rgb: np.ndarray, long_side: int, stride: int) -> tuple[np.ndarray, float]:
