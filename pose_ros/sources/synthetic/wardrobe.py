@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from scipy import sparse
 
-from pose_ros.sources.synthetic.body import REP103_FROM_ANNY, BodyModel, body_model
+from pose_ros.sources.synthetic.body_model import BodyModel, body_model, rep103
 from pose_ros.sources.synthetic.raster import rasterize
 
 TEXTURE = 768  # px
@@ -82,11 +82,9 @@ class Atlas:
     def joints(self) -> dict[str, np.ndarray]:
         """Rest position (3,) m of every key point and bone of the average body."""
         anny = self.model.anny
-        keypoints = self.model.keypoints({"vertices": anny.template_vertices[None]})[0].numpy()
-        bones = dict(
-            zip(self.model.bones, anny.template_bone_heads.numpy() @ REP103_FROM_ANNY.T, strict=True)
-        )
-        return bones | dict(zip(self.model.keypoints.labels, keypoints @ REP103_FROM_ANNY.T, strict=True))
+        keypoints = rep103(self.model.keypoints({"vertices": anny.template_vertices[None]})[0])
+        bones = dict(zip(self.model.bones, rep103(anny.template_bone_heads), strict=True))
+        return bones | dict(zip(self.model.keypoints.labels, keypoints, strict=True))
 
     def mask(self, name: str) -> np.ndarray:
         """One of anny's own masks over texels, (TEXTURE²,) in [0,1]."""
