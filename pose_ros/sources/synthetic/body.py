@@ -74,7 +74,7 @@ class Body:
         self.model = body_model()
         model = self.model.anny
         with torch.no_grad():
-            self._rest = model(phenotype_kwargs=dataclasses.asdict(shape))
+            self._rest = model(phenotype_kwargs=vars(shape))
         rest_joints = self._regress(self._rest["rest_vertices"])
         self.rest_frames = _rest_frames({name: xyz[0] for name, xyz in rest_joints.items()})
 
