@@ -13,7 +13,6 @@ import torch
 from tqdm import tqdm
 
 from pose_ros.config import update
-from pose_ros.encodings import decode_depth, decode_image
 from pose_ros.eval import report
 from pose_ros.eval.peer import Peer
 from pose_ros.eval.timing import Cost, alternate, circumstances, machine_slug, measure, summary
@@ -60,10 +59,9 @@ def run_bench(
         *_pipeline("one person", one, rounds),
         *_pipeline("four people", four, rounds),
         *_networks(peer_python, rounds),
-        _decode(one[0], rounds),
         *itertools.chain.from_iterable(measure_more(rounds) for measure_more in more_rows),
     ]
-    wall = {row["name"]: row["ours"]["wall_ms"] for row in rows}
+    wall = {line["name"]: line["ours"]["wall_ms"] for line in rows}
     result["four_people_over_one"] = wall["pipeline, four people"] / wall["pipeline, one person"]
     result["rows"] = rows
     print(table(result))
@@ -76,14 +74,14 @@ def table(result: dict[str, Any]) -> str:
     """The rows as text, with the machine they were measured on."""
     headers = ["ms", "ours p50", "p95", "cpu", "peer p50", "p95", "cpu", "ratio wall", "ratio cpu"]
     rows = []
-    for row in result["rows"]:
-        ours, peer = row["ours"], row.get("peer") or {}
+    for line in result["rows"]:
+        ours, peer = line["ours"], line["peer"] or {}
         rows.append(
             [
-                row["name"],
+                line["name"],
                 *(ours.get(key) for key in ("wall_ms", "wall_ms_p95", "cpu_ms")),
                 *(peer.get(key) for key in ("wall_ms", "wall_ms_p95", "cpu_ms")),
-                *(f"{row[key]:.2f}" if row.get(key) else "" for key in ("ratio_wall", "ratio_cpu")),
+                *(f"{line[key]:.2f}" if key in line else "" for key in ("ratio_wall", "ratio_cpu")),
             ]
         )
     here = result["machine"]
@@ -129,7 +127,7 @@ def _single_person(frames: list[RGBDFrame], peer_python: Path | None, rounds: in
     peer_costs = costs.pop("peer", None)
     share = {name: float(np.mean(hits)) for name, hits in found.items()}
     return [
-        _row(name, of, peer_costs, peer_is=peer_is, found=share[name], peer_found=share.get("peer"))
+        row(name, of, peer_costs, peer_is=peer_is, found=share[name], peer_found=share.get("peer"))
         for name, of in costs.items()
     ]
 
@@ -149,8 +147,8 @@ def _pipeline(people: str, frames: list[RGBDFrame], rounds: int) -> list[Row]:
 
     costs = alternate({"ours": call}, _progress(_video(frames, rounds), people, rounds))
     return [
-        _row(f"pipeline, {people}", costs["ours"], None, people_found=float(np.mean(found))),
-        *(_row(f"  {stage}, {people}", of, None) for stage, of in stages.items()),
+        row(f"pipeline, {people}", costs["ours"], None, people_found=float(np.mean(found))),
+        *(row(f"  {stage}, {people}", of, None) for stage, of in stages.items()),
     ]
 
 
@@ -176,32 +174,19 @@ def _networks(peer_python: Path | None, rounds: int) -> list[Row]:
                     contestants["peer"] = lambda image, litert=litert: litert(image)[1]
                 label = f"{name}, {_threads(threads)}"
                 costs = alternate(contestants, _progress(itertools.repeat(image, rounds), label, rounds))
-            rows.append(_row(label, costs["ours"], costs.get("peer"), peer_is="LiteRT, all outputs"))
+            rows.append(row(label, costs["ours"], costs.get("peer"), peer_is="LiteRT, all outputs"))
     torch.set_num_threads(all_threads)
     return rows
 
 
-def _decode(frame: RGBDFrame, rounds: int) -> Row:
-    """A camera's bytes (rgb8 and 16UC1) to rgb and metres."""
-    height, width = frame.depth.shape
-    depth = np.nan_to_num(frame.depth * 1e3).astype(np.uint16).tobytes()
-    colour = frame.rgb.tobytes()
-
-    def decode() -> None:
-        decode_image(colour, height, width, "rgb8", 3 * width)
-        decode_depth(depth, height, width, "16UC1", 2 * width)
-
-    costs = alternate({"ours": lambda _: measure(decode)[1]}, range(rounds))
-    return _row(f"decode {width}x{height} rgb8 and 16UC1", costs["ours"], None)
-
-
-def _row(name: str, ours: list[Cost], peer: list[Cost] | None, **more: Any) -> Row:
-    row: Row = {"name": name, "ours": summary(ours), "peer": summary(peer) if peer else None, **more}
+def row(name: str, ours: list[Cost], peer: list[Cost] | None, **more: Any) -> Row:
+    """One line of the table: what ours cost, what the peer did, and ours over the peer's."""
+    line: Row = {"name": name, "ours": summary(ours), "peer": summary(peer) if peer else None, **more}
     if peer:
         for kind in ("wall", "cpu"):
-            row[f"ratio_{kind}"] = row["ours"][f"{kind}_ms"] / row["peer"][f"{kind}_ms"]
-            row[f"ratio_{kind}_mean"] = row["ours"][f"{kind}_ms_mean"] / row["peer"][f"{kind}_ms_mean"]
-    return row
+            line[f"ratio_{kind}"] = line["ours"][f"{kind}_ms"] / line["peer"][f"{kind}_ms"]
+            line[f"ratio_{kind}_mean"] = line["ours"][f"{kind}_ms_mean"] / line["peer"][f"{kind}_ms_mean"]
+    return line
 
 
 def _frames(spec: str) -> list[RGBDFrame]:

@@ -107,9 +107,9 @@ def test_the_video_has_no_cut_and_its_time_never_stands_still():
 
 
 def test_ratios_are_ours_over_the_peers():
-    row = bench._row("x", [Cost(1, 4), Cost(3, 8)], [Cost(4, 4), Cost(4, 4)])
-    assert (row["ratio_wall"], row["ratio_cpu"]) == (0.5, 1.5)
-    assert "ratio_wall" not in bench._row("x", [Cost(1, 4)], None)
+    line = bench.row("x", [Cost(1, 4), Cost(3, 8)], [Cost(4, 4), Cost(4, 4)])
+    assert (line["ratio_wall"], line["ratio_cpu"]) == (0.5, 1.5)
+    assert "ratio_wall" not in bench.row("x", [Cost(1, 4)], None)
 
 
 def test_a_folder_gets_a_file_named_by_machine_date_and_commit(tmp_path):
@@ -122,20 +122,19 @@ def test_a_folder_gets_a_file_named_by_machine_date_and_commit(tmp_path):
 def test_the_bench_writes_what_it_prints(tmp_path, monkeypatch, capsys):
     camera = PinholeCamera(10, 10, 1.5, 1.5, 4, 4)
     frame = RGBDFrame(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), np.float32), camera, 0, "camera")
-    one = bench._row("pipeline, one person", [Cost(2, 2)], [Cost(4, 1)])
-    four = bench._row("pipeline, four people", [Cost(3, 3)], None)
+    one = bench.row("pipeline, one person", [Cost(2, 2)], [Cost(4, 1)])
+    four = bench.row("pipeline, four people", [Cost(3, 3)], None)
     monkeypatch.setattr(bench, "_frames", lambda spec: [frame])
     monkeypatch.setattr(bench, "_single_person", lambda *_: [])
     monkeypatch.setattr(bench, "_pipeline", lambda people, *_: [one if people == "one person" else four])
     monkeypatch.setattr(bench, "NETWORKS", {})
-    extra = bench._row("publish", [Cost(1, 1)], None)
+    extra = bench.row("publish", [Cost(1, 1)], None)
     bench.run_bench(tmp_path / "b.json", rounds=12, more_rows=[lambda rounds: [extra | {"rounds": rounds}]])
     written = json.loads((tmp_path / "b.json").read_text())
     assert written["four_people_over_one"] == 1.5
-    assert [row["name"] for row in written["rows"]] == [
+    assert [line["name"] for line in written["rows"]] == [
         "pipeline, one person",
         "pipeline, four people",
-        "decode 4x4 rgb8 and 16UC1",
         "publish",
     ]
     assert written["rows"][-1]["rounds"] == 12
