@@ -7,8 +7,11 @@ Dotted names ("lift.patch") address nested fields, in files and as ROS parameter
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
+
+import yaml
 
 from pose_ros.errors import ConfigError, unknown
 
@@ -77,3 +80,36 @@ def _checked(name: str, field: dataclasses.Field, value: Any) -> Any:
     if choices and value not in choices:
         raise ConfigError(unknown(name, value, choices))
     return value
+
+
+def load(config: Config, path: Path) -> Config:
+    """A copy with the options of a YAML file, nested or dotted; ConfigError names file and option."""
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path} holds a {type(values).__name__}, not options by name")
+    try:
+        return update(config, _dotted(values))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse(config: Config, settings: Iterable[str]) -> Config:
+    """A copy with settings written as NAME=VALUE."""
+    values = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"{setting!r} is not NAME=VALUE")
+        values[name] = yaml.safe_load(value)
+    return update(config, values)
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in values.items():
+        nested = isinstance(value, Mapping)
+        flat |= _dotted(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,57 @@
+"""The pipeline over a whole source, without ROS: annotated pictures and poses as JSON."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from pose_ros.human.pipeline import HumanPipeline
+from pose_ros.sources.source import Source
+from pose_ros.types import Origin, People, Person
+from pose_ros.viz import draw_people
+
+
+def export_people(source: Source, pipeline: HumanPipeline, out: Path, frames: int | None = None) -> None:
+    """Write `out`/NNNNN.jpg and `out`/people.json; the JSON's joints are laid out as in truth.json."""
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        total = len(source)
+    except TypeError:
+        total = frames
+    written: dict[str, Any] = {}
+    people = People((), 0, "")
+    for index, frame in enumerate(tqdm(itertools.islice(source, frames), total=total, unit="frame")):
+        people = pipeline(frame)
+        key = f"{index:05d}"
+        cv2.imwrite(str(out / f"{key}.jpg"), draw_people(frame.rgb, people)[..., ::-1])
+        written[key] = {
+            "seconds": frame.stamp_ns * 1e-9,
+            "people": [_describe(person) for person in people],
+        }
+    (out / "people.json").write_text(json.dumps({"frame_id": people.frame_id, "frames": written}, indent=1))
+    found = sum(len(frame["people"]) for frame in written.values())
+    print(f"{out}: {len(written)} pictures and people.json, {found} people in all, on {pipeline.device_note}")
+
+
+def _describe(person: Person) -> dict[str, Any]:
+    joints = person.keypoints3d
+    known = np.flatnonzero(joints.origin[0] != Origin.UNKNOWN)
+    names = joints.skeleton.joints
+    return {
+        "id": person.id,
+        "state": person.state.name.lower(),
+        "joints": {names[k]: joints.xyz[0, k].round(4).tolist() for k in known},
+        "score": {names[k]: round(float(joints.score[0, k]), 3) for k in known},
+        "origin": {names[k]: Origin(joints.origin[0, k]).name.lower() for k in known},
+        "pixels": dict(zip(names, person.keypoints2d.xy[0].round(1).tolist(), strict=True)),
+        "rotations": {
+            name: pose.quaternion.round(5).tolist() for name, pose in person.camera_from_joint.items()
+        },
+        "twist_unobservable": sorted(person.twist_unobservable),
+    }
