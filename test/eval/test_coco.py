@@ -20,14 +20,16 @@ class StandIn:
     """Answers the images with the poses it was given, in order; counts its resets."""
 
     def __init__(self, poses, skeleton=COCO_17):
-        self.poses, self.skeleton, self.resets, self.shown = poses, skeleton, 0, []
+        self.poses, self.skeleton, self.resets = poses, skeleton, 0
+        self.shown, self.sizes = [], set()
 
     def reset(self):
         self.resets += 1
         self.shown.append(None)
 
     def estimate(self, rgb, stamp_ns):
-        if not self.resets:  # the call that warms up
+        if rgb.shape not in self.sizes:  # the call that warms up
+            self.sizes.add(rgb.shape)
             return Keypoints2D.empty(self.skeleton)
         xy = np.asarray(self.poses[self.resets - 1], float).reshape(-1, len(self.skeleton), 2)
         self.shown[-1] = rgb.shape
