@@ -14,7 +14,7 @@ def fold_pads(network: fx.GraphModule) -> None:
         if node.target is not torch.conv2d:
             continue
         x, weight, bias, stride, padding, *rest = node.args
-        if not isinstance(x, fx.Node) or x.target is not F.pad or x.kwargs.get("value", 0.0) != 0.0:
+        if not isinstance(x, fx.Node) or x.target is not F.pad or x.kwargs.get("value") not in (None, 0.0):
             continue
         left, right, top, bottom, *others = x.args[1]
         if left == right and top == bottom and not any(others):

@@ -120,7 +120,7 @@ def _verify(name: str, path: Path, weights: Weights) -> None:
     fault = _fault(path, weights)
     if fault is not None:
         raise WeightsError(
-            f"{path}: {fault}. Run `pose_ros weights get {name}` to replace it, or give the path of your own file"
+            f"{path}: {fault}. Run `pose_ros weights get {name}` to replace it, or give your own file's path"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -114,8 +115,9 @@ def shape(call: Call, x):
 @operator("RESHAPE")
 def reshape(call: Call, x, shape=None):
     wanted = list(call.ints(0)) if shape is None else shape.tolist()
-    if call.shapes[0][:1] == (1,) and wanted[:1] == [1] and -1 not in wanted:
-        wanted[0] = -1  # the batch
+    if call.shapes[0][:1] == (1,) and wanted[:1] == [1]:  # the batch, so no other size may be left open
+        rest = [math.prod(call.shapes[0]) // -math.prod(wanted) if n == -1 else n for n in wanted[1:]]
+        wanted = [-1, *rest]
     return x.reshape(wanted)
 
 
@@ -156,7 +158,7 @@ def fill(call: Call, dims, value):
 
 @operator("CONCATENATION")
 def concatenation(call: Call, *operands):
-    return activate(torch.cat(operands, call.option(0)), call.option(1, "b"))
+    return torch.cat(operands, call.option(0))
 
 
 @operator("PACK", mixes=True)
