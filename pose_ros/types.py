@@ -72,6 +72,17 @@ class Keypoints2D:
     def __len__(self) -> int:
         return len(self.xy)
 
+    def joined(self, other: Keypoints2D) -> Keypoints2D:
+        """These people and then the others, who must be of the same skeleton and kind."""
+        both = self.xyz_root is not None and other.xyz_root is not None
+        return Keypoints2D(
+            np.concatenate([self.xy, other.xy]),
+            np.concatenate([self.score, other.score]),
+            np.concatenate([self.box_xyxy, other.box_xyxy]),
+            self.skeleton,
+            np.concatenate([self.xyz_root, other.xyz_root]) if both else None,
+        )
+
     def select(self, chosen: np.ndarray | list[int]) -> Keypoints2D:
         """The people at these positions, in this order."""
         chosen = np.asarray(chosen, dtype=int)

@@ -25,8 +25,8 @@ from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 
 # How far the joint's centre lies behind the skin, m, for an adult; measured on synthetic bodies.
 SKIN_TO_CENTRE = {
-    "shoulder": 0.055, "elbow": 0.04, "wrist": 0.025, "hip": 0.11, "knee": 0.055, "ankle": 0.04,
-    "ear": 0.02,
+    "shoulder": 0.055, "elbow": 0.04, "wrist": 0.03, "hip": 0.11, "knee": 0.07, "ankle": 0.04,
+    "ear": 0.035, "eye": 0.01, "eye_inner": 0.01, "eye_outer": 0.01,
 }  # fmt: skip
 
 

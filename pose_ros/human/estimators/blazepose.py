@@ -19,6 +19,7 @@ from pose_ros.config import option
 from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.regions import Regions
+from pose_ros.human.similarity import distinct, similarity
 from pose_ros.nets.tflite import load_tflite
 from pose_ros.skeleton import BLAZEPOSE_33
 from pose_ros.types import Keypoints2D
@@ -29,6 +30,17 @@ CENTER, TOP = 33, 34  # auxiliary landmarks: the region's centre and its upright
 OUTPUTS = (0, 1, 4)  # landmarks, presence, 3D; without segmentation and heat maps
 AGREE, DETECTOR_WEIGHT = 0.1, 0.65  # of the person's size; weight of a key point both agree on
 MARGIN = 1.25  # how much wider than the circle a region is cut
+
+# Points the detector does not know move with the joint they hang on.
+ATTACHED = {"nose": ("mouth_left", "mouth_right")} | {
+    f"{side}_{joint}": tuple(f"{side}_{part}" for part in parts)
+    for side in ("left", "right")
+    for joint, parts in {
+        "eye": ("eye_inner", "eye_outer"),
+        "wrist": ("pinky", "index", "thumb"),
+        "ankle": ("heel", "foot_index"),
+    }.items()
+}
 
 
 @dataclass(frozen=True)
@@ -169,9 +181,11 @@ class _Landmarks:
         size = np.sqrt(np.maximum(detected.box_xyxy[:, 2:] - detected.box_xyxy[:, :2], 1).prod(axis=-1))
         apart = np.linalg.norm(detected.xy - self.xy[:, shared], axis=-1) / size[:, None]
         weight = np.where(apart < AGREE, DETECTOR_WEIGHT, 1.0)[..., None]
-        xy = self.xy.copy()
-        xy[:, shared] = weight * detected.xy + (1 - weight) * xy[:, shared]
-        return replace(self, xy=xy)
+        shift = np.zeros_like(self.xy)
+        shift[:, shared] = weight * (detected.xy - self.xy[:, shared])
+        for joint, led in ATTACHED.items():  # a hand goes with its wrist
+            shift[:, BLAZEPOSE_33.indices(*led)] = shift[:, BLAZEPOSE_33.indices(joint)]
+        return replace(self, xy=self.xy + shift)
 
     def next_regions(self) -> Regions:
         """Where to look for the same people in the next frame."""
@@ -198,27 +212,9 @@ def regions_about(people: Keypoints2D) -> Regions:
     return Regions.around(hips, hips + spine / length * np.maximum(radius, 1.5 * length), MARGIN)
 
 
-def similarity(a: np.ndarray, b: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
-    """How much people a (N,K,2) and b (M,K,2) agree, (N,M) in [0,1]; box (N,4) gives a's size.
-
-    OKS (COCO) with one fall-off for all joints, a tenth of the person's size.
-    """
-    size = np.maximum(box_xyxy[:, 2:] - box_xyxy[:, :2], 1).prod(axis=-1) ** 0.5
-    distance = np.linalg.norm(a[:, None] - b[None], axis=-1) / (0.1 * size[:, None, None])
-    return np.exp(-(distance**2) / 2).mean(axis=-1)
-
-
 def _distinct(people: _Landmarks, same_person: float) -> _Landmarks:
     """The people without those that agree with an earlier one."""
-    if len(people) < 2:
-        return people
-    seen = people.keypoints2d()
-    alike = similarity(seen.xy, seen.xy, seen.box_xyxy)
-    kept: list[int] = []
-    for n in range(len(people)):
-        if all(alike[n, k] < same_person for k in kept):
-            kept.append(n)
-    return people.select(np.array(kept))
+    return people.select(distinct(people.keypoints2d(), same_person))
 
 
 def _sigmoid(logit: np.ndarray) -> np.ndarray:

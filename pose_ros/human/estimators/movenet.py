@@ -15,6 +15,7 @@ import torch
 from pose_ros.config import option
 from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.regions import Regions
+from pose_ros.human.similarity import distinct
 from pose_ros.nets.tflite import load_tflite
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints2D
@@ -26,6 +27,7 @@ STRIDE = 32  # the network takes sides that are multiples of this
 # A second look at each person, cut out so that they fill half of a square of this many pixels: the
 # network then sees everyone at the size it knows best, however near or far they are.
 LOOK, FILL = 256, 0.5
+SAME_PERSON = 0.3  # similarity above which two finds are one person
 SAME = 0.2  # of the person's size: key points farther apart than this on the mean are another person's
 
 
@@ -57,8 +59,14 @@ class MoveNet(HumanEstimator):
         return people
 
     def detect(self, rgb: np.ndarray) -> Keypoints2D:
-        """Everyone in the image, from one look at the whole of it."""
-        canvas, scale = letterbox(rgb, self.config.long_side, STRIDE)
+        """Everyone in the image, from one look for those who are small in it and one for the large."""
+        people = self._look(rgb, self.config.long_side)
+        if self.config.long_side > LOOK:
+            people = people.joined(self._look(rgb, LOOK))
+        return people.select(distinct(people, SAME_PERSON))
+
+    def _look(self, rgb: np.ndarray, long_side: int) -> Keypoints2D:
+        canvas, scale = letterbox(rgb, long_side, STRIDE)
         unit, score, box, certainty = self._run(canvas)
         chosen = np.argsort(-certainty, kind="stable")
         chosen = chosen[certainty[chosen] >= self.config.min_score]
