@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import struct
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from pose_ros.errors import CameraError, FrameError
 from pose_ros.geometry.camera import PinholeCamera
 
 SECOND_NS = 1_000_000_000
+STAMP_BYTES = slice(4, 12)  # of a serialized message that starts with a Header
 FARTHEST_METRES = 100.0  # a room seen in 32FC1 whose median is beyond this is in millimetres
 
 
@@ -29,6 +31,19 @@ def stamp_from_ns(stamp_ns: int) -> Time:
 
 def header_of(stamp_ns: int, frame_id: str) -> Header:
     return Header(stamp=stamp_from_ns(stamp_ns), frame_id=frame_id)
+
+
+def read_header(serialized: bytes) -> tuple[int, str]:
+    """(stamp in ns, frame_id) of a serialized message that starts with a Header.
+
+    CDR: four bytes that tell the byte order, int32 seconds, uint32 nanoseconds, uint32 length of the string
+    with its closing zero, its characters.
+    """
+    order = "<" if serialized[1] & 1 else ">"
+    seconds, nanoseconds, length = struct.unpack_from(f"{order}iII", serialized, STAMP_BYTES.start)
+    first = STAMP_BYTES.stop + 4
+    frame_id = serialized[first : first + length - 1]
+    return seconds * SECOND_NS + nanoseconds, frame_id.decode()
 
 
 def rgb_from_message(message: Image | CompressedImage) -> np.ndarray:

@@ -18,7 +18,6 @@ from pose_ros.eval.timing import Cost, alternate, measure
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.human.orient import orient
 from pose_ros.ros import conversions
-from pose_ros.ros.health import Health
 from pose_ros.ros.people_output import PeopleOutput
 from pose_ros.skeleton import BLAZEPOSE_33
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, People, Person, RGBDFrame, TrackState
@@ -36,7 +35,7 @@ def ros_costs(rounds: int) -> list[Row]:
     context.init()
     node, listener = (Node(name, context=context) for name in ("cost", "listener"))
     try:
-        output = PeopleOutput(node, Health(), publish_tf=True)
+        output = PeopleOutput(node, publish_tf=True)
         one, four = (_publish(output, frame, _people(count, random)) for count in (1, 4))
         listener.create_subscription(TFMessage, "/tf", _ignore, 100)
         costs = alternate({"decode": _decode(rgb, depth), "TF of 1": one, "TF of 4": four}, range(rounds))

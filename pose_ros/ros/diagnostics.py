@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 from rclpy.subscription import Subscription
 
 from pose_ros.ros.health import Health, Stream
-from pose_ros.ros.sync import RgbdSync
+from pose_ros.ros.sync import RgbdSync, SyncCounts
 
 if TYPE_CHECKING:
     from pose_ros.ros.pipeline_node import PipelineNode
@@ -56,16 +58,14 @@ def input_report(name: str, health: Health, silent: dict[str, str]) -> Report:
     for topic, stream in health.streams.items():
         report.values[f"{topic} rate [Hz]"] = stream.rate
         report.values[f"{topic} received"] = stream.count
-        if (
-            topic in silent and topic != "depth/camera_info"
-        ):  # that one only matters where depth is unregistered
+        if topic in silent and topic != "depth/camera_info":  # needed for unregistered depth only
             report.say(ERROR, silent[topic])
         if "camera_info" not in topic:
             report.values[f"{topic} lost on the way"] = stream.lost_share
             if stream.lost_share > LOST_SHARE and topic not in silent:
                 report.say(
                     WARN,
-                    f"{stream.lost_share:.0%} of the {topic} frames are lost on the way: the shared memory of the "
+                    f"{stream.lost_share:.0%} of the {topic} frames never arrive: the shared memory of the "
                     "publisher is too small for images, start the camera driver with config/fastdds.xml",
                 )
     if np.isfinite(health.depth_invalid):
@@ -75,17 +75,15 @@ def input_report(name: str, health: Health, silent: dict[str, str]) -> Report:
     return report
 
 
-def pairing_report(name: str, health: Health, sync: RgbdSync, paired_before: int) -> Report:
-    """Whether image and depth find each other."""
-    report = Report(
-        f"{name}: pairing", values={key.replace("_", " "): n for key, n in vars(sync.counts).items()}
-    )
+def pairing_report(name: str, sync: RgbdSync, before: SyncCounts) -> Report:
+    """Whether image and depth find each other. before: the counts at the report before this."""
+    report = Report(f"{name}: pairing")
+    report.values |= {key.replace("_", " "): count for key, count in vars(sync.counts).items()}
     if sync.offsets_ns:
         offset_ms = float(np.median(list(sync.offsets_ns))) / 1e6
         report.values["median difference [ms]"] = offset_ms
-        if sync.counts.paired == paired_before and all(
-            health.stream(topic).is_alive(SILENT_AFTER) for topic in ("image", "depth")
-        ):
+        alone = sync.counts.image_without_depth - before.image_without_depth
+        if alone > 2 and sync.counts.paired == before.paired:
             report.say(
                 ERROR,
                 f"no pairs: image and depth stamps are {offset_ms:.1f} ms apart (median), "
@@ -135,13 +133,24 @@ def why_silent(node: Node, subscription: Subscription, topic: str, stream: Strea
     return f"no {topic}: nobody publishes {name}"
 
 
+def deaf_subscribers(node: Node, publishers: Iterable[Publisher]) -> list[str]:
+    """Who asks for a QoS that an output topic does not offer, and so hears nothing."""
+    found = []
+    for publisher in publishers:
+        for subscriber in node.get_subscriptions_info_by_topic(publisher.topic_name):
+            fits, reason = qos_check_compatible(publisher.qos_profile, subscriber.qos_profile)
+            if fits == QoSCompatibility.ERROR:
+                found.append(f"{subscriber.node_name} does not hear {publisher.topic_name}: {reason}")
+    return found
+
+
 class Diagnostics:
     """Publishes the state of a pipeline node at 1 Hz, from its construction to its end."""
 
     def __init__(self, node: PipelineNode) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._paired = 0
+        self._counts = SyncCounts()
         node.create_timer(1.0, self._tick)
 
     def _tick(self) -> None:
@@ -155,14 +164,16 @@ class Diagnostics:
         else:
             if not node.output.is_wanted:
                 reports[0].say(OK, "idle: publish_tf is off and nobody listens")
+            for finding in deaf_subscribers(node, node.output.publishers()):
+                reports[0].say(WARN, finding)
             silent = {
                 topic: reason
                 for topic, subscription in node.input.subscriptions.items()
                 if (reason := why_silent(node, subscription, topic, health.stream(topic)))
             }
             sync = node.input.sync
-            reports += [input_report(name, health, silent), pairing_report(name, health, sync, self._paired)]
-            self._paired = sync.counts.paired
+            reports += [input_report(name, health, silent), pairing_report(name, sync, self._counts)]
+            self._counts = replace(sync.counts)
         message = DiagnosticArray(status=[report.message() for report in reports])
         message.header.stamp = node.get_clock().now().to_msg()
         self._publisher.publish(message)

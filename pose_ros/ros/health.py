@@ -27,7 +27,9 @@ class Timing:
         return len(self._values)
 
     def percentile(self, percent: float) -> float:
-        return float(np.percentile(list(self._values), percent)) if self._values else float("nan")
+        """Nearest rank; NaN if the stage has not run."""
+        ordered = sorted(self._values)
+        return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)] if ordered else float("nan")
 
 
 class Stream:

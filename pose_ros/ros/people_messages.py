@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose, Quaternion, Transform, TransformStamped, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, TransformStamped, Vector3
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, Header
 from tf2_msgs.msg import TFMessage
@@ -81,21 +81,33 @@ def frames_of(people: Iterable[Person], root: str, root_from_image: RigidTransfo
     )
 
 
-def tf_message(frames: Frames, header: Header) -> TFMessage:
-    """One TransformStamped a frame, all at the header's stamp."""
-    transforms = []
-    translation, quaternion = frames.translation.tolist(), frames.quaternion.tolist()
-    rows = zip(frames.parent, frames.child, translation, quaternion, strict=True)
-    for parent, child, (tx, ty, tz), (qx, qy, qz, qw) in rows:
-        message = TransformStamped(
-            header=Header(stamp=header.stamp, frame_id=parent),
-            child_frame_id=child,
-            transform=Transform(
-                translation=Vector3(x=tx, y=ty, z=tz), rotation=Quaternion(x=qx, y=qy, z=qz, w=qw)
-            ),
+class TFMessages:
+    """Makes TFMessages out of the same parts every time: to construct them costs more than to fill them."""
+
+    def __init__(self) -> None:
+        self._transforms: dict[str, TransformStamped] = {}
+
+    def __call__(self, frames: Frames, header: Header) -> TFMessage:
+        """One TransformStamped a frame, all at the header's stamp; valid until the next call."""
+        translation, quaternion = frames.translation.tolist(), frames.quaternion.tolist()
+        return TFMessage(
+            transforms=[
+                self._filled(header, *row)
+                for row in zip(frames.parent, frames.child, translation, quaternion, strict=True)
+            ]
         )
-        transforms.append(message)
-    return TFMessage(transforms=transforms)
+
+    def _filled(
+        self, header: Header, parent: str, child: str, xyz: list[float], xyzw: list[float]
+    ) -> TransformStamped:
+        message = self._transforms.get(child)
+        if message is None:
+            message = self._transforms[child] = TransformStamped(child_frame_id=child)
+        message.header.stamp, message.header.frame_id = header.stamp, parent
+        translation, rotation = message.transform.translation, message.transform.rotation
+        translation.x, translation.y, translation.z = xyz
+        rotation.x, rotation.y, rotation.z, rotation.w = xyzw
+        return message
 
 
 def _colour(person_id: str, alpha: float = 1.0) -> ColorRGBA:

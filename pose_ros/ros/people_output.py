@@ -8,7 +8,7 @@ from typing import Any
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -16,10 +16,11 @@ from visualization_msgs.msg import MarkerArray
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
-from pose_ros.ros.health import Health
 from pose_ros.types import People, Person, RGBDFrame, TrackState
 from pose_ros.viz import draw_people
 
+# Every event handler makes each turn of the executor slower; diagnostics look for incompatible QoS instead.
+NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 FORGET_AFTER_NS = 2 * SECOND_NS  # a lost person's own topics go when they have been away this long
 
 
@@ -30,9 +31,10 @@ class PeopleOutput:
     when they appear; as ids come from a bounded pool, so do the topics.
     """
 
-    def __init__(self, node: Node, health: Health, publish_tf: bool) -> None:
-        self._node, self._health, self._publish_tf = node, health, publish_tf
+    def __init__(self, node: Node, publish_tf: bool) -> None:
+        self._node, self._publish_tf = node, publish_tf
         self._tf = self._publisher(TFMessage, "/tf", 100)
+        self._tf_messages = messages.TFMessages()
         self._markers = self._publisher(MarkerArray, "skeletons/markers")
         self._annotated = self._publisher(Image, "image_annotated", 1)
         self._tracked = None
@@ -44,7 +46,7 @@ class PeopleOutput:
 
     @property
     def is_wanted(self) -> bool:
-        return self._publish_tf or any(map(_is_heard, self._publishers()))
+        return self._publish_tf or any(map(_is_heard, self.publishers()))
 
     def publish_3d(self, people: People, root: str, root_from_image: RigidTransform | None = None) -> None:
         """TF and markers in the frame `root`; None where that is the image's own."""
@@ -52,7 +54,7 @@ class PeopleOutput:
         if self._publish_tf:
             frames = messages.frames_of(tracked, root, root_from_image)
             if frames.child:
-                self._tf.publish(messages.tf_message(frames, header))
+                self._tf.publish(self._tf_messages(frames, header))
         if _is_heard(self._markers):
             markers = messages.marker_array(tracked, header, root_from_image)
             gone = self._marked - {person.id for person in tracked}
@@ -90,7 +92,7 @@ class PeopleOutput:
         self._marked, self._last_seen_ns = set(), {}
 
     def close(self) -> None:
-        for publisher in self._publishers():
+        for publisher in self.publishers():
             self._node.destroy_publisher(publisher)
 
     def _topics_of(self, person: Person) -> dict[str, Publisher]:
@@ -108,22 +110,14 @@ class PeopleOutput:
                 for publisher in self._of_person.pop(person_id).values():
                     self._node.destroy_publisher(publisher)
 
-    def _publishers(self) -> Iterable[Publisher]:
+    def publishers(self) -> Iterable[Publisher]:
         shared = (self._tf, self._markers, self._annotated, self._tracked)
         yield from (publisher for publisher in shared if publisher)
         for topics in list(self._of_person.values()):
             yield from topics.values()
 
     def _publisher(self, kind: Any, topic: str, depth: int = 10) -> Publisher:
-        def on_incompatible(event: Any) -> None:
-            policy = qos_policy_name_from_kind(event.last_policy_kind)
-            self._health.report(
-                f"qos {topic}",
-                f"a subscriber of {topic} asks for incompatible QoS ({policy}) and hears nothing",
-            )
-
-        callbacks = PublisherEventCallbacks(incompatible_qos=on_incompatible)
-        return self._node.create_publisher(kind, topic, QoSProfile(depth=depth), event_callbacks=callbacks)
+        return self._node.create_publisher(kind, topic, QoSProfile(depth=depth), event_callbacks=NO_EVENTS)
 
 
 def _is_heard(publisher: Publisher) -> bool:

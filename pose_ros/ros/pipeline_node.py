@@ -1,20 +1,21 @@
 """The life of a node that turns RGB-D pairs into results: lifecycle, input, worker, diagnostics.
 
 What it computes and what it publishes is handed in: `make_pipeline(config)` gives a callable on RGBDFrame
-with `reset()`, `stage_ms` and `device_note`; `make_output(node, health, publish_tf)` gives an Output.
+with `reset()`, `stage_ms` and `device_note`; `make_output(node, publish_tf)` gives an Output.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
 
 from pose_ros.config import option
 from pose_ros.errors import ConfigError, PoseError, TransformError
@@ -45,6 +46,7 @@ class Output(Protocol):
 
     is_wanted: bool  # somebody listens
 
+    def publishers(self) -> Iterable[Publisher]: ...
     def publish_3d(self, result: Any, root: str, root_from_image: RigidTransform | None) -> None: ...
     def publish_2d(self, frame: RGBDFrame, result: Any) -> None: ...
     def clear(self) -> None: ...
@@ -96,7 +98,7 @@ class PipelineNode(LifecycleNode):
             self.failure = str(error) if isinstance(error, PoseError) else traceback.format_exc()
             self.get_logger().error(f"cannot be configured: {self.failure}")
             return FAILURE
-        self.output = self._make_output(self, self.health, self._config.publish_tf)
+        self.output = self._make_output(self, self._config.publish_tf)
         self.state, self.failure = "inactive", ""
         self.get_logger().info(f"runs on {self.pipeline.device_note}")
         return SUCCESS

@@ -88,7 +88,7 @@ class RgbdSync:
             image_ns, image = images[0]
             depth_ns, depth = min(depths, key=lambda entry: abs(entry[0] - image_ns))
             offset = abs(depth_ns - image_ns)
-            if depths[-1][0] < image_ns and offset > self._depths.half_period_ns:
+            if depths[-1][0] < image_ns and offset > min(self._depths.half_period_ns, self.slop_ns):
                 break  # the next depth image may be nearer
             if offset > self.slop_ns:
                 self._drop_image(offset)

@@ -9,6 +9,7 @@ from rclpy.time import Time
 
 from pose_ros.errors import TransformError
 from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.ros.tf_buffer import Buffer, make_buffer
 
 WAIT = Duration(seconds=0.1)  # TF of the image's stamp often arrives after the image
 
@@ -18,13 +19,11 @@ class Transforms:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._buffer = None
+        self._buffer: Buffer | None = None
 
     def listen(self) -> None:
         """Subscribe to TF, if not done yet; call it from the executor's thread."""
         if self._buffer is None:
-            from pose_ros.ros.tf_buffer import make_buffer
-
             self._buffer = make_buffer(self._node)
 
     def lookup(self, target: str, source: str, stamp: TimeMessage) -> RigidTransform:
