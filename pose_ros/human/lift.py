@@ -29,6 +29,8 @@ SKIN_TO_CENTRE = {
     "ear": 0.035, "eye": 0.01, "eye_inner": 0.01, "eye_outer": 0.01,
 }  # fmt: skip
 
+FLAT_SIGMA = 0.2  # m; how far joints lie before or behind the torso of a person of unknown shape
+
 
 @dataclass(frozen=True)
 class LiftConfig:
@@ -60,7 +62,7 @@ class Lift:
         self.config = config
         self.skeleton = skeleton
         self._skin = np.array([_skin_to_centre(joint) for joint in skeleton.joints])
-        self._prior = config.shape_sigma**2 * np.exp(-_bones_between(skeleton) / 2)
+        self._prior = np.exp(-_bones_between(skeleton) / 2)  # correlation
         self._torso = skeleton.indices("left_shoulder", "right_shoulder", "right_hip", "left_hip")
 
     def __call__(self, frame: RGBDFrame, keypoints: Keypoints2D) -> Keypoints3D:
@@ -77,8 +79,13 @@ class Lift:
         for window in (self.config.window, self.config.window / 2):
             measured = _surface(samples, expected - self._skin, window) + self._skin
             measured[~usable] = np.nan
-            expected = self._fit(shape, rays, measured, keypoints.score, frame)
-        depth, variance, kept = self._posterior(expected, measured)
+            if keypoints.xyz_root is None:
+                expected = np.broadcast_to(_nanmedian(measured)[:, None], measured.shape)
+            else:
+                expected = self._fit(shape, rays, measured, keypoints.score)
+        # A person without a shape is taken for flat: then limbs reach far before and behind.
+        prior = self._prior * (FLAT_SIGMA**2 if keypoints.xyz_root is None else self.config.shape_sigma**2)
+        depth, variance, kept = self._posterior(expected, measured, prior)
         return self._keypoints3d(frame, keypoints, rays, depth, variance, kept)
 
     def _torso_depth(self, depth: np.ndarray, keypoints: Keypoints2D) -> np.ndarray:
@@ -106,7 +113,7 @@ class Lift:
         offsets = _disc() * np.clip(radius, 2, 40)[:, None, None, None]
         return _look_up(frame.depth, keypoints.xy[:, :, None] + offsets)
 
-    def _fit(self, shape, rays, measured, score, frame) -> np.ndarray:
+    def _fit(self, shape, rays, measured, score) -> np.ndarray:
         """Depth (N,K) of the shape, scaled and moved to fit rays and measured depths; robust.
 
         Unknowns a person: scale s and translation t. Rows a joint, all linear:
@@ -141,24 +148,24 @@ class Lift:
             robust = 1 / (1 + ((measured - expected) / (2 * self.config.shape_sigma)) ** 2) ** 2
         return expected
 
-    def _posterior(self, expected, measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _posterior(self, expected, measured, prior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Depth (N,K), its variance (N,K) and which measurements were believed (N,K)."""
         residual = measured - expected
         kept = np.isfinite(residual)
         for _ in range(3):
-            inverse, weighed = self._solve(residual, kept)
+            inverse, weighed = self._solve(residual, kept, prior)
             spread = 1 / np.einsum("nkk->nk", inverse)
             leave_one_out = weighed * spread  # residual of a joint as told by all the others
             kept = kept & (leave_one_out**2 < 3.0**2 * spread)
-        inverse, weighed = self._solve(residual, kept)
-        depth = expected + np.einsum("kj,nj->nk", self._prior, weighed)
-        explained = np.einsum("kj,njl,kl->nk", self._prior, inverse, self._prior)
-        return depth, np.diag(self._prior) - explained, kept
+        inverse, weighed = self._solve(residual, kept, prior)
+        depth = expected + np.einsum("kj,nj->nk", prior, weighed)
+        explained = np.einsum("kj,njl,kl->nk", prior, inverse, prior)
+        return depth, np.diag(prior) - explained, kept
 
-    def _solve(self, residual, kept) -> tuple[np.ndarray, np.ndarray]:
+    def _solve(self, residual, kept, prior) -> tuple[np.ndarray, np.ndarray]:
         """Inverse of the measurements' covariance (N,K,K) and its product with them (N,K)."""
         noise = np.where(kept, self.config.depth_sigma**2, 1e6)  # 1e6 m²: as good as not measured
-        covariance = self._prior + noise[:, :, None] * np.eye(len(self.skeleton))
+        covariance = prior + noise[:, :, None] * np.eye(len(self.skeleton))
         inverse = np.linalg.inv(covariance)
         return inverse, np.einsum("nkj,nj->nk", inverse, np.where(kept, residual, 0.0))
 
@@ -202,13 +209,14 @@ def _disc(points: int = 40) -> np.ndarray:
 
 
 def _look_up(depth: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Depth (…) at the pixels nearest to xy (…,2), NaN outside the image."""
+    """Depth (…) at the pixels nearest to xy (…,2), NaN outside the image and where none was measured."""
     height, width = depth.shape
     u, v = (
         np.round(np.nan_to_num(xy, nan=-1e6)).astype(int).clip(-1, 1 << 20).transpose(-1, *range(xy.ndim - 1))
     )
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    return np.where(inside, depth[v.clip(0, height - 1), u.clip(0, width - 1)], np.nan)
+    found = depth[v.clip(0, height - 1), u.clip(0, width - 1)]
+    return np.where(inside & (found > 0), found, np.nan)
 
 
 def _surface(samples: np.ndarray, expected: np.ndarray, window: float) -> np.ndarray:

@@ -1,0 +1,111 @@
+"""Lifted joints against a scene whose joints are known, with all that depth can do wrong."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.human.lift import Lift, LiftConfig
+from pose_ros.skeleton import COCO_17
+from pose_ros.types import Keypoints2D, Origin
+from test.human.scene import CAMERA, depth_of, frame_of, keypoints_of, person
+
+LIFT = Lift(LiftConfig(), COCO_17)
+
+
+def error(lifted, joints):
+    return np.linalg.norm(lifted.xyz[0] - joints, axis=-1)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.1, 1.8), (0.5, 0.1, 2.5), (-0.6, 0.0, 3.0)])
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_joint_centres_not_skin(place, noise):
+    joints = person(place)
+    lifted = LIFT(frame_of(depth_of(joints, noise=noise)), keypoints_of(joints))
+    assert error(lifted, joints).max() < 0.07
+    assert error(lifted, joints).mean() < 0.02
+    assert (lifted.origin[0] == Origin.MEASURED).mean() > 0.8
+
+
+def test_joints_lie_on_their_rays_even_through_a_lens():
+    camera = PinholeCamera(600, 600, 319.5, 239.5, 640, 480, "plumb_bob", (-0.2, 0.05, 0, 0, 0))
+    joints = person((0.4, 0.1, 2.2))
+    lifted = LIFT(frame_of(depth_of(joints, camera), camera), keypoints_of(joints, camera))
+    np.testing.assert_allclose(camera.project(lifted.xyz[0]), camera.project(joints), atol=0.05)
+    assert error(lifted, joints).mean() < 0.02
+
+
+@pytest.mark.parametrize("depth_behind", [np.nan, 3.5, 1.2])
+def test_a_joint_that_depth_misses_is_inferred_not_put_on_the_wall_or_the_occluder(depth_behind):
+    joints = person()
+    depth = depth_of(joints)
+    wrist = COCO_17.index("left_wrist")
+    u, v = CAMERA.project(joints[wrist]).round().astype(int)
+    depth[v - 25 : v + 26, u - 25 : u + 26] = depth_behind
+    lifted = LIFT(frame_of(depth), keypoints_of(joints))
+    assert lifted.origin[0, wrist] == Origin.INFERRED
+    assert error(lifted, joints)[wrist] < 0.1
+    elsewhere = lifted.covariance[0, COCO_17.index("right_wrist")]
+    assert np.trace(lifted.covariance[0, wrist]) > 2 * np.trace(elsewhere)
+
+
+def test_a_low_score_is_never_measured():
+    joints = person()
+    keypoints = keypoints_of(joints)
+    keypoints.score[0, COCO_17.index("nose")] = 0.1
+    lifted = LIFT(frame_of(depth_of(joints)), keypoints)
+    assert lifted.origin[0, COCO_17.index("nose")] == Origin.INFERRED
+
+
+@pytest.mark.parametrize("fill", [np.nan, 0.0])
+def test_no_depth_is_unknown_not_a_point_at_the_camera(fill):
+    joints = person()
+    depth = np.full((480, 640), fill, np.float32)
+    lifted = LIFT(frame_of(depth), keypoints_of(joints))
+    assert (lifted.origin == Origin.UNKNOWN).all()
+    assert np.isnan(lifted.xyz).all()
+    assert (lifted.score == 0).all()
+
+
+def test_nobody_and_people_outside_the_image():
+    assert len(LIFT(frame_of(depth_of(person())), Keypoints2D.empty(COCO_17))) == 0
+    joints = person((9.0, 0.0, 2.0))
+    lifted = LIFT(frame_of(depth_of(person())), keypoints_of(joints))
+    assert (lifted.origin == Origin.UNKNOWN).all()
+
+
+def test_each_person_is_lifted_as_if_alone():
+    left, right = person((-0.5, 0.1, 2.6)), person((0.5, 0.1, 2.0))
+    depth = np.minimum(depth_of(left), depth_of(right))
+    both = LIFT(frame_of(depth), keypoints_of(np.stack([left, right])))
+    for n, joints in enumerate((left, right)):
+        alone = LIFT(frame_of(depth), keypoints_of(joints))
+        np.testing.assert_allclose(both.xyz[n], alone.xyz[0], atol=1e-9)
+
+
+def test_without_the_networks_3d_the_visible_joints_are_still_measured():
+    joints = person()
+    keypoints = dataclasses.replace(keypoints_of(joints), xyz_root=None)
+    lifted = LIFT(frame_of(depth_of(joints)), keypoints)
+    measured = lifted.origin[0] == Origin.MEASURED
+    assert measured.mean() > 0.7
+    assert error(lifted, joints)[measured].mean() < 0.03
+
+
+def test_covariance_is_a_covariance_longest_where_least_is_known():
+    joints = person()
+    lifted = LIFT(frame_of(depth_of(joints)), keypoints_of(joints))
+    values = np.linalg.eigvalsh(lifted.covariance[0])
+    assert (values > 0).all()
+    np.testing.assert_allclose(lifted.covariance[0], lifted.covariance[0].transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.15])
+def test_the_networks_size_does_not_matter(scale):
+    """Children and tall people: the network's 3D is of another size than the person."""
+    joints = person(scale=scale)
+    keypoints = keypoints_of(joints)
+    keypoints = dataclasses.replace(keypoints, xyz_root=keypoints.xyz_root / scale)
+    lifted = LIFT(frame_of(depth_of(joints)), keypoints)
+    assert error(lifted, joints).mean() < 0.03
