@@ -10,60 +10,57 @@ NEAR = 0.1  # m; triangles that reach nearer are left out
 
 
 @dataclass(frozen=True)
-class Surface:
-    """What a picture shows. depth (H,W) m, inf = nothing. triangle (H,W) index, -1 = nothing.
+class Hits:
+    """The M pixels that show a triangle. pixel (M,): row * width + column. depth (M,) m.
 
-    weights (H,W,3): how much of the triangle's first, second and third corner.
+    triangle (M,): index. weights (M,3): how much of its first, second and third corner.
     """
 
+    pixel: np.ndarray
     depth: np.ndarray
     triangle: np.ndarray
     weights: np.ndarray
 
 
-def rasterize(
-    pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, height: int, width: int
-) -> Surface:
+def rasterize(pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, height: int, width: int) -> Hits:
     """Corners at `pixels` (V,2) and `depth` (V,) m, triangles (F,3) counter-clockwise seen from outside.
 
     Back faces are culled. Depth is interpolated as 1/z, which is linear in the picture.
     """
-    corner = pixels[triangles].astype(np.float32)  # (F,3,2)
-    inverse = (1 / np.maximum(depth, NEAR)).astype(np.float32)[triangles]
-    edge1, edge2 = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
-    area = edge1[:, 1] * edge2[:, 0] - edge1[:, 0] * edge2[:, 1]  # > 0 in front: pixel rows grow downwards
-    first = np.maximum(np.ceil(corner.min(1)), 0).astype(int)
-    last = np.minimum(np.floor(corner.max(1)), (width - 1, height - 1)).astype(int)
-    extent = np.maximum(last - first + 1, 0)
-    seen = (area > 1e-12) & (depth[triangles].min(1) > NEAR) & extent.all(1)
+    corners = triangles.T  # one row a corner: numpy is faster along long rows
+    x, y = pixels[:, 0].astype(np.float32)[corners], pixels[:, 1].astype(np.float32)[corners]
+    ax, ay, bx, by = x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0]
+    area = ay * bx - ax * by  # > 0 in front: pixel rows grow downwards
+    left, right = np.ceil(x.min(0)).clip(0), np.floor(x.max(0)).clip(None, width - 1)
+    top, bottom = np.ceil(y.min(0)).clip(0), np.floor(y.max(0)).clip(None, height - 1)
+    seen = (area > 1e-12) & (depth[corners].min(0) > NEAR) & (left <= right) & (top <= bottom)
     seen = np.flatnonzero(seen)
+    inverse = (1 / depth[corners[:, seen]]).astype(np.float32)
+    x0, y0, ax, ay, bx, by, area = (values[seen] for values in (x[0], y[0], ax, ay, bx, by, area))
+    left, top = left[seen].astype(int), top[seen].astype(int)
+    columns, rows = right[seen].astype(int) - left + 1, bottom[seen].astype(int) - top + 1
 
     # Every pixel of every triangle's bounding box is a candidate.
-    count = extent[seen].prod(1)
-    owner = np.repeat(seen, count)
+    count = columns * rows
+    owner = np.repeat(np.arange(len(seen)), count)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    x = first[owner, 0] + number % extent[owner, 0]
-    y = first[owner, 1] + number // extent[owner, 0]
-    dx, dy = (x - corner[owner, 0, 0]).astype(np.float32), (y - corner[owner, 0, 1]).astype(np.float32)
-    e1, e2, scale = edge1[owner], edge2[owner], 1 / area[owner]
-    second = (dy * e2[:, 0] - dx * e2[:, 1]) * scale
-    third = (dx * e1[:, 1] - dy * e1[:, 0]) * scale
-    inside = (second >= 0) & (third >= 0) & (second + third <= 1)
-    owner, second, third = owner[inside], second[inside], third[inside]
-    place = y[inside] * width + x[inside]
-    weights = np.stack([1 - second - third, second, third], axis=-1)
+    row, column = np.divmod(number, columns[owner])
+    column, row = column + left[owner], row + top[owner]
+    dx, dy = column.astype(np.float32) - x0[owner], row.astype(np.float32) - y0[owner]
+    second = (dy * bx[owner] - dx * by[owner]) / area[owner]
+    third = (dx * ay[owner] - dy * ax[owner]) / area[owner]
+    first = 1 - second - third
+    inside = np.flatnonzero((first >= 0) & (second >= 0) & (third >= 0))
+    owner, weights = owner[inside], np.stack([first[inside], second[inside], third[inside]])
+    place = row[inside] * width + column[inside]
 
     # The nearest candidate of each pixel wins.
-    inverse_depth = np.einsum("ij,ij->i", weights, inverse[owner])
+    inverse_depth = (weights * inverse[:, owner]).sum(0)
     nearest = np.zeros(height * width, np.float32)
     np.maximum.at(nearest, place, inverse_depth)
-    wins = inverse_depth == nearest[place]
-    triangle = np.full(height * width, -1)
-    triangle[place[wins]] = owner[wins]
-    picture = np.zeros((height * width, 3), np.float32)
-    picture[place[wins]] = weights[wins]
-    with np.errstate(divide="ignore"):
-        z = 1 / nearest
-    return Surface(
-        z.reshape(height, width), triangle.reshape(height, width), picture.reshape(height, width, 3)
-    )
+    winner = np.full(height * width, -1)
+    wins = np.flatnonzero(inverse_depth == nearest[place])
+    winner[place[wins]] = wins
+    pixel = np.flatnonzero(winner >= 0)
+    wins = winner[pixel]
+    return Hits(pixel, 1 / inverse_depth[wins], seen[owner[wins]], np.ascontiguousarray(weights[:, wins].T))

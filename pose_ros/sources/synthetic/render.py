@@ -13,10 +13,10 @@ from scipy import sparse
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.sources.synthetic.raster import rasterize
-from pose_ros.sources.synthetic.room import Room, Solid
+from pose_ros.sources.synthetic.room import Room
+from pose_ros.sources.synthetic.solids import Solid, View, cast
 from pose_ros.sources.synthetic.wardrobe import TEXTURE, Outfit, atlas
 
-SHADOW_MAP = 384  # px
 GAMMA = 2.2  # textures are painted as they shall look; light adds up linearly
 
 
@@ -68,132 +68,114 @@ class Renderer:
     """A room seen by a camera that stands still: the room is drawn once, people every frame."""
 
     def __init__(self, room: Room, camera: PinholeCamera, world_from_camera: RigidTransform) -> None:
-        self.room, self.camera, self.world_from_camera = room, camera, world_from_camera
-        self.camera_from_world = world_from_camera.inverse()
+        self.room, self.view = room, View(camera, world_from_camera)
         self.mesh = mesh()
-        self._rays = camera.ray_grid.reshape(-1, 3) @ world_from_camera.rotation.T.astype(np.float32)
+        self._lamps = [Lamp(position, strength, room.solids) for position, strength in room.lights]
+        self._rays = self.view.rays().reshape(3, -1).T
         self._draw_room()
 
     def picture(self, people: Sequence[Figure]) -> Picture:
-        size = (self.camera.height, self.camera.width)
-        linear, depth = self._room_linear.copy(), self._room_depth.copy()
-        owner, cosine = np.full(depth.shape, -1, np.int16), self._room_cosine.copy()
-        blocked = [self._shadow_map(light, people) for light, _ in self.room.lights]
-        linear -= sum(
-            direct * self._in_shadow(shadow, self._room_points)[:, None]
-            for direct, shadow in zip(self._room_direct, blocked, strict=True)
-        )
+        linear, depth, cosine = self._room_linear.copy(), self._room_depth.copy(), self._room_cosine.copy()
+        owner = np.full(depth.shape, -1, np.int16)
+        shadows = [lamp.shadows(people) for lamp in self._lamps]
+        for lamp, direct, texels, shadow in zip(
+            self._lamps, self._room_direct, self._room_texels, shadows, strict=True
+        ):
+            dark = np.flatnonzero(lamp.is_dark(shadow, *texels))
+            linear[dark] -= direct[dark]
         for index, figure in enumerate(people):
-            seen = self.camera_from_world.apply(figure.vertices)
-            focal, centre = (self.camera.fx, self.camera.fy), (self.camera.cx, self.camera.cy)
-            pixels = seen[:, :2] / seen[:, 2:] * focal + centre
-            surface = rasterize(pixels, seen[:, 2], self.mesh.triangles, *size)
-            z = surface.depth.ravel()
-            front = np.flatnonzero(z < depth)
-            triangle, weights = surface.triangle.ravel()[front], surface.weights.reshape(-1, 3)[front]
+            hits = rasterize(*self.view.project(figure.vertices), self.mesh.triangles, *self.view.shape)
+            front = hits.depth < depth[hits.pixel]
+            pixel, z = hits.pixel[front], hits.depth[front]
+            triangle, weights = hits.triangle[front], hits.weights[front]
             normal = np.einsum("nk,nkc->nc", weights, figure.normals[self.mesh.triangles[triangle]])
             normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
             uv = np.einsum("nk,nkc->nc", weights, self.mesh.uv[self.mesh.uv_triangles[triangle]])
             u, v = np.rint(uv * (TEXTURE - 1)).astype(int).T.clip(0, TEXTURE - 1)
-            points = self.world_from_camera.translation + self._rays[front] * z[front, None]
-            linear[front] = self._shade(
-                figure.outfit.texture[v, u] / np.float32(255), points, normal, blocked
-            )
-            depth[front], owner[front] = z[front], index
-            cosine[front] = self._cosine(normal, self._rays[front])
+            points = self.view.origin + self._rays[pixel] * z[:, None]
+            albedo = (figure.outfit.texture[v, u] / np.float32(255)) ** GAMMA
+            light = self._ambient(normal)
+            for lamp, shadow in zip(self._lamps, shadows, strict=True):
+                lit = ~lamp.is_dark(shadow, *lamp.texels(points + 0.02 * normal))
+                light = light + lamp.on(points, normal) * lit[:, None]
+            linear[pixel], depth[pixel], owner[pixel] = albedo * light, z, index
+            cosine[pixel] = _cosine(normal, self._rays[pixel])
+        shape = self.view.shape
         return Picture(
-            linear.reshape(*size, 3), depth.reshape(size), owner.reshape(size), cosine.reshape(size)
+            linear.reshape(*shape, 3), depth.reshape(shape), owner.reshape(shape), cosine.reshape(shape)
         )
 
     def _draw_room(self) -> None:
-        origin, count = self.world_from_camera.translation, len(self._rays)
-        nearest, normals = np.full(count, np.inf), np.zeros((count, 3))
-        owner = np.full(count, -1)
-        for index, solid in enumerate(self.room.solids):
-            t, normal = solid.hit(origin, self._rays)
-            closer = t < nearest
-            nearest[closer], normals[closer], owner[closer] = t[closer], normal[closer], index
-        points = origin + self._rays * np.where(np.isfinite(nearest), nearest, 0)[:, None]
-        albedo = np.zeros((count, 3))
-        for index, solid in enumerate(self.room.solids):
+        depth, normals, owner = cast(self.room.solids, self.view)
+        self._room_depth, normals, owner = depth.ravel(), normals.reshape(3, -1).T, owner.ravel()
+        points = (
+            self.view.origin
+            + self._rays * np.where(np.isfinite(self._room_depth), self._room_depth, 0)[:, None]
+        )
+        albedo = np.zeros(points.shape, np.float32)
+        for index in np.unique(owner[owner >= 0]):
             mine = owner == index
-            if mine.any():
-                albedo[mine] = solid.colour(points[mine]) ** GAMMA
-        self._room_depth = nearest.astype(np.float32)  # rays have z = 1, so that t is depth
-        self._room_points = points.astype(np.float32)
-        self._room_cosine = self._cosine(normals, self._rays).astype(np.float32)
-        self._room_direct = []
-        linear = albedo * self._ambient(normals)
-        for light, strength in self.room.lights:
-            lit = ~_any_between(self.room.solids, points + 1e-3 * normals, light)
-            direct = albedo * (lit * _lambert(points, normals, light))[:, None] * strength
-            self._room_direct.append(direct.astype(np.float32))
-            linear = linear + direct
-        self._room_linear = linear.astype(np.float32)
-
-    def _shade(self, albedo, points, normals, blocked) -> np.ndarray:
-        light = self._ambient(normals)
-        for (position, strength), shadow in zip(self.room.lights, blocked, strict=True):
-            open_ = 1 - self._in_shadow(shadow, points + 0.02 * normals)
-            light = light + (open_ * _lambert(points, normals, position))[:, None] * strength
-        return albedo**GAMMA * light
+            albedo[mine] = self.room.solids[index].colour(points[mine]) ** GAMMA
+        self._room_cosine = _cosine(normals, self._rays)
+        self._room_linear = (albedo * self._ambient(normals)).astype(np.float32)
+        self._room_direct, self._room_texels = [], []
+        for lamp in self._lamps:
+            texels = lamp.texels(points + 0.02 * normals)
+            lit = ~lamp.is_dark(lamp.depth, *texels)
+            direct = (albedo * lamp.on(points, normals) * lit[:, None]).astype(np.float32)
+            self._room_linear += direct
+            self._room_direct.append(direct)
+            self._room_texels.append(texels)
 
     def _ambient(self, normals: np.ndarray) -> np.ndarray:
         return self.room.ambient * (0.75 + 0.25 * normals[:, 2:])
 
-    def _shadow_map(self, light: np.ndarray, people: Sequence[Figure]) -> _ShadowMap | None:
-        """What stands between the light and the floor, looking straight down; None where nobody is."""
-        vertices = np.concatenate([np.zeros((0, 3)), *(figure.vertices for figure in people)])
-        below = light[2] - vertices[:, 2]
-        if not len(vertices) or below.min() < 0.2:
-            return None
-        slopes = (vertices[:, :2] - light[:2]) / below[:, None]
-        low, high = slopes.min(0) - 0.02, slopes.max(0) + 0.02
-        scale = (SHADOW_MAP - 1) / (high - low)
-        # Rows grow with y, so that what faces the lamp winds the other way than in a picture.
-        count = len(people[0].vertices)
-        triangles = np.concatenate([self.mesh.triangles[:, ::-1] + k * count for k in range(len(people))])
-        surface = rasterize((slopes - low) * scale, below, triangles, SHADOW_MAP, SHADOW_MAP)
-        return _ShadowMap(light, low, scale, surface.depth)
 
-    def _in_shadow(self, shadow: _ShadowMap | None, points: np.ndarray) -> np.ndarray:
-        return np.zeros(len(points), np.float32) if shadow is None else shadow.covers(points)
+class Lamp:
+    """A lamp at the ceiling, and the map of what it lights: a view straight down."""
 
-    @staticmethod
-    def _cosine(normals: np.ndarray, rays: np.ndarray) -> np.ndarray:
-        return -np.einsum("ij,ij->i", normals, rays) / np.linalg.norm(rays, axis=1)
+    SIZE = 512  # px
+    REACH = 3.0  # metres aside for each metre down; what lies beyond is in no shadow
+    BIAS = 0.05  # m; a surface is not in its own shadow
 
+    def __init__(self, position: np.ndarray, strength: np.ndarray, solids: Sequence[Solid]) -> None:
+        self.position, self.strength = position, strength
+        focal, centre = (self.SIZE - 1) / (2 * self.REACH), (self.SIZE - 1) / 2
+        down = RigidTransform(np.diag([1.0, -1, -1]), position)
+        self.view = View(PinholeCamera(focal, focal, centre, centre, self.SIZE, self.SIZE), down)
+        self.depth = cast(solids, self.view)[0].ravel()
 
-@dataclass(frozen=True)
-class _ShadowMap:
-    light: np.ndarray
-    low: np.ndarray
-    scale: np.ndarray
-    depth: np.ndarray
+    def on(self, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        """Light (N,3) on matt surfaces that nothing shades."""
+        to_lamp = self.position - points
+        squared = np.maximum(np.einsum("ij,ij->i", to_lamp, to_lamp), 0.25)
+        falls = np.clip(np.einsum("ij,ij->i", normals, to_lamp), 0, None) / squared**1.5
+        return falls[:, None] * self.strength
 
-    def covers(self, points: np.ndarray) -> np.ndarray:
-        """1 where something lies between a point (N,3) and the light, else 0."""
-        below = self.light[2] - points[:, 2]
-        place = ((points[:, :2] - self.light[:2]) / np.maximum(below, 1e-3)[:, None] - self.low) * self.scale
-        inside = ((place >= 0) & (place <= SHADOW_MAP - 1)).all(1) & (below > 1e-3)
-        column, row = np.where(inside[:, None], place, 0).astype(int).T
-        return (inside & (self.depth[row, column] < below - 0.03)).astype(np.float32)
+    def texels(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Texel (N,) for points (N,3), and their own depth (N,) in it, 0 where they are off the map."""
+        pixels, depth = self.view.project(points)
+        column, row = np.rint(pixels).T
+        inside = (column >= 0) & (column < self.SIZE) & (row >= 0) & (row < self.SIZE) & (depth > 0)
+        texel = np.where(inside, row * self.SIZE + column, 0).astype(np.int32)
+        return texel, np.where(inside, depth, 0).astype(np.float32)
 
+    def shadows(self, people: Sequence[Figure]) -> np.ndarray:
+        """The map with people in it. Their vertices lie so close that splats of 3 x 3 texels leave no gap."""
+        depth = np.full(self.SIZE**2, np.inf, np.float32)
+        for figure in people:
+            np.minimum.at(depth, *self.texels(figure.vertices))
+        depth[0] = np.inf  # where those went that are off the map
+        splats = cv2.erode(depth.reshape(self.SIZE, self.SIZE), np.ones((3, 3), np.uint8))
+        return np.minimum(splats.ravel(), self.depth)
 
-def _lambert(points: np.ndarray, normals: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Light on a matt surface (N,) from a lamp of strength 1 at a metre."""
-    to_light = light - points
-    squared = np.maximum(np.einsum("ij,ij->i", to_light, to_light), 0.25)
-    return np.clip(np.einsum("ij,ij->i", normals, to_light), 0, None) / squared**1.5
+    def is_dark(self, shadows: np.ndarray, texel: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        return shadows[texel] < depth - self.BIAS
 
 
-def _any_between(solids: Sequence[Solid], points: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Whether a solid stands between points (N,3) and a lamp."""
-    blocked = np.zeros(len(points), bool)
-    for solid in solids:
-        t, _ = solid.hit(light, points - light)
-        blocked |= t < 0.995
-    return blocked
+def _cosine(normals: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    lengths = np.sqrt(np.einsum("ij,ij->i", rays, rays))
+    return (-np.einsum("ij,ij->i", normals, rays) / lengths).astype(np.float32)
 
 
 def develop(picture: Picture, rng: np.random.Generator, exposure: float, noise: float) -> np.ndarray:

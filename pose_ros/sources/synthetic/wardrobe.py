@@ -59,19 +59,15 @@ class Atlas:
     @cached_property
     def texels(self) -> Points:
         """One point a texel, row by row; far away where no triangle lies."""
-        # The rasteriser culls by winding, and mirrored islands wind the other way.
-        pixels, flipped = self.uv * (TEXTURE - 1), self.uv_triangles[:, ::-1]
-        mirrored = rasterize(pixels, np.ones(len(pixels)), flipped, TEXTURE, TEXTURE)
-        surface = rasterize(pixels, np.ones(len(pixels)), self.uv_triangles, TEXTURE, TEXTURE)
-        corners = np.where(
-            (surface.triangle >= 0)[..., None],
-            self.model.triangles[surface.triangle],
-            self.model.triangles[mirrored.triangle][..., ::-1],
-        ).reshape(-1, 3)
-        weights = (surface.weights + mirrored.weights * (surface.triangle < 0)[..., None]).reshape(-1, 3)
-        xyz = np.einsum("nk,nkc->nc", weights, self.vertices.xyz[corners]).astype(np.float32)
-        xyz[weights.sum(1) == 0] = 9.0
-        return Points(xyz, self.vertices.bone[corners[:, 0]])
+        pixels, flat = self.uv * (TEXTURE - 1), np.ones(len(self.uv))
+        xyz, corner = np.full((TEXTURE**2, 3), 9.0, np.float32), np.zeros(TEXTURE**2, int)
+        # The rasteriser culls by winding, and mirrored islands of the map wind the other way.
+        for order in (slice(None), slice(None, None, -1)):
+            hits = rasterize(pixels, flat, self.uv_triangles[:, order], TEXTURE, TEXTURE)
+            corners = self.model.triangles[hits.triangle][:, order]
+            xyz[hits.pixel] = np.einsum("nk,nkc->nc", hits.weights, self.vertices.xyz[corners])
+            corner[hits.pixel] = corners[:, 0]
+        return Points(xyz, self.vertices.bone[corner])
 
     @cached_property
     def regions(self) -> tuple[Regions, Regions]:
@@ -206,7 +202,7 @@ def dress(rng: np.random.Generator, gender: float) -> Outfit:
     grain = cv2.GaussianBlur(rng.normal(0, 1, (TEXTURE, TEXTURE)).astype(np.float32), (0, 0), 1.2).reshape(
         -1, 1
     )
-    texture *= 1 + 0.12 * grain
+    texture *= 1 + 0.06 * grain
     for _ in range(2):
         thickness = chart.smoothing @ thickness
     return Outfit(np.clip(texture, 0, 255).astype(np.uint8).reshape(TEXTURE, TEXTURE, 3), thickness)

@@ -1,0 +1,142 @@
+"""Who plays: bodies, clothes, and ways through the room on which nobody runs into anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pose_ros.errors import SourceError
+from pose_ros.sources.synthetic.body import Body, PosedBody, Shape
+from pose_ros.sources.synthetic.motion import MOTIONS, Pose, Stage
+from pose_ros.sources.synthetic.render import Figure, mesh
+from pose_ros.sources.synthetic.room import chair
+from pose_ros.sources.synthetic.solids import Solid
+from pose_ros.sources.synthetic.wardrobe import Outfit, atlas, dress
+
+TRIES = 60  # places for one person, and casts for one scene, before giving up
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where a motion takes place. All ranges are uniform; lengths in m, angles in rad."""
+
+    ahead: tuple[float, float] = (1.9, 4.2)  # before the camera
+    aside: tuple[float, float] = (0.0, 0.36)  # off its axis, as a share of `ahead`
+    turned: float = 0.7  # at most so far away from facing the camera
+    along: tuple[float, float] = (0.0, 0.0)  # semi-axes of a walk
+    across: tuple[float, float] = (0.0, 0.0)
+    radius: float = 0.45  # that nobody else may enter
+
+
+WHERE = {
+    "stand": _Where(), "turn": _Where(radius=0.5),
+    "behind": _Where(turned=np.pi), "squat": _Where(radius=0.6),
+    "reach": _Where(radius=0.75), "wave": _Where(radius=0.65), "sit": _Where(turned=0.9, radius=0.7),
+    "walk": _Where(ahead=(2.6, 3.8), aside=(0.0, 0.15), along=(0.3, 0.8), across=(0.5, 1.1), radius=0.5),
+    "cross": _Where(ahead=(2.2, 4.2), aside=(0.0, 0.05), along=(0.25, 0.4), across=(1.2, 1.6), radius=0.5),
+    "edge": _Where(ahead=(1.1, 2.2), aside=(0.4, 0.55), radius=0.75),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person: body, clothes and a motion that is fixed for all time."""
+
+    body: Body
+    outfit: Outfit
+    motion: str
+    seed: int
+    stage: Stage
+
+    def pose(self, times: np.ndarray) -> Pose:
+        return MOTIONS[self.motion](np.random.default_rng(self.seed), times, self.stage)
+
+    def act(self, times: np.ndarray) -> tuple[PosedBody, list[Figure]]:
+        """T frames of the person, soles on the floor: the body, and what is to be drawn of it."""
+        pose = self.pose(times)
+        body = self.body.pose(pose.segments(), np.zeros((len(times), 3)))
+        normals = [mesh().normals(vertices) for vertices in body.vertices]
+        clothed = [
+            v + n * self.outfit.thickness[:, None] for v, n in zip(body.vertices, normals, strict=True)
+        ]
+        joints = body.joints
+        held = (joints["left_ankle"] + joints["right_ankle"]) / 2 if pose.on_feet else joints["pelvis"]
+        floor = np.array([vertices[:, 2].min() for vertices in clothed])
+        shift = np.concatenate([pose.position - held[:, :2], -floor[:, None]], axis=1)
+        placed = PosedBody(
+            body.vertices + shift[:, None].astype(np.float32),
+            {name: xyz + shift for name, xyz in joints.items()},
+            body.rotations,
+        )
+        figures = [
+            Figure((vertices + move).astype(np.float32), normal, self.outfit)
+            for vertices, normal, move in zip(clothed, normals, shift, strict=True)
+        ]
+        return placed, figures
+
+
+def choose_cast(rng: np.random.Generator, people: int, motion: str, times: np.ndarray) -> list[Actor]:
+    """So many people who do `motion`, or "mixed": each their own. They keep their distance at all `times`."""
+    for _ in range(TRIES):
+        names = [motion if motion != "mixed" else str(rng.choice(sorted(MOTIONS))) for _ in range(people)]
+        seeds = rng.integers(2**31, size=people).tolist()
+        stages = _places(rng, names, seeds, times)
+        if stages is not None:
+            shapes = [_shape(rng) for _ in names]
+            looks = [(Body(shape), dress(rng, shape.gender)) for shape in shapes]
+            return [
+                Actor(*look, *part)
+                for look, part in zip(looks, zip(names, seeds, stages, strict=True), strict=True)
+            ]
+    raise SourceError(f"no room for {people} people who do {motion!r}: take fewer or another seed")
+
+
+def _places(
+    rng: np.random.Generator, names: list[str], seeds: list[int], times: np.ndarray
+) -> list[Stage] | None:
+    """A stage for each, or None where no place was found for somebody."""
+    stages: list[Stage] = []
+    ways: list[tuple[np.ndarray, float]] = []
+    for name, seed in zip(names, seeds, strict=True):
+        where = WHERE[name]
+        for attempt in range(TRIES):
+            stage = _stage(rng, where, 1 + attempt / TRIES)
+            way = MOTIONS[name](np.random.default_rng(seed), times, stage).position
+            gaps = [np.hypot(*(way - other).T).min() - radius for other, radius in ways]
+            if min(gaps, default=np.inf) > where.radius - 0.1:
+                break
+        else:
+            return None
+        stages.append(stage)
+        ways.append((way, where.radius))
+    return stages
+
+
+def _stage(rng: np.random.Generator, where: _Where, spread: float) -> Stage:
+    """A place by the ranges of `where`; the harder it is to find one, the farther back it may lie."""
+    ahead = rng.uniform(where.ahead[0], where.ahead[0] + spread * (where.ahead[1] - where.ahead[0]))
+    aside = rng.choice([-1, 1]) * rng.uniform(*where.aside) * ahead
+    facing = np.arctan2(-aside, -ahead) + rng.uniform(-where.turned, where.turned)
+    extent = (rng.uniform(*where.along), rng.uniform(*where.across))
+    return Stage(np.array([ahead, aside]), float(facing), extent)
+
+
+def _shape(rng: np.random.Generator) -> Shape:
+    """Mostly adults of every build, now and then a child of about ten."""
+    age = rng.uniform(0.42, 0.5) if rng.random() < 0.1 else rng.uniform(0.6, 0.95)
+    gender = float(np.clip(rng.choice([0.1, 0.9]) + rng.normal(0, 0.08), 0, 1))
+    muscle, weight, proportions = np.clip(rng.normal(0.5, 0.17, 3), 0.1, 0.9).tolist()
+    height = float(np.clip(rng.normal(0.45, 0.12), 0.2, 0.7))
+    return Shape(gender, float(age), muscle, weight, height, proportions)
+
+
+def seat(rng: np.random.Generator, actor: Actor) -> list[Solid]:
+    """A chair under the person's buttocks where they sit lowest, be it after the sequence's end."""
+    times = np.arange(0, 12, 0.1)
+    lowest = np.argmax(actor.pose(times).angles["left_knee"])
+    body, (figure,) = actor.act(times[lowest : lowest + 1])
+    bones = actor.body.model.bones
+    buttocks = np.isin(atlas().vertices.bone, [bones.index(f"upperleg01.{side}") for side in "LR"])
+    height = figure.vertices[buttocks, 2].min() + 0.01
+    return chair(rng, body.joints["pelvis"][0, :2], actor.stage.heading, float(height))
