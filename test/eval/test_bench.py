@@ -123,7 +123,7 @@ def test_the_bench_writes_what_it_prints(tmp_path, monkeypatch, capsys):
     camera = PinholeCamera(10, 10, 1.5, 1.5, 4, 4)
     frame = RGBDFrame(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), np.float32), camera, 0, "camera")
     one = bench.row("pipeline, one person", [Cost(2, 2)], [Cost(4, 1)])
-    four = bench.row("pipeline, four people", [Cost(3, 3)], None)
+    four = bench.row("pipeline, four people", [Cost(3, 4)], None)
     monkeypatch.setattr(bench, "_frames", lambda spec: [frame])
     monkeypatch.setattr(bench, "_single_person", lambda *_: [])
     monkeypatch.setattr(bench, "_pipeline", lambda people, *_: [one if people == "one person" else four])
@@ -131,7 +131,7 @@ def test_the_bench_writes_what_it_prints(tmp_path, monkeypatch, capsys):
     extra = bench.row("publish", [Cost(1, 1)], None)
     bench.run_bench(tmp_path / "b.json", rounds=12, more_rows=[lambda rounds: [extra | {"rounds": rounds}]])
     written = json.loads((tmp_path / "b.json").read_text())
-    assert written["four_people_over_one"] == 1.5
+    assert (written["four_people_over_one_wall"], written["four_people_over_one_cpu"]) == (1.5, 2)
     assert [line["name"] for line in written["rows"]] == [
         "pipeline, one person",
         "pipeline, four people",
@@ -141,4 +141,4 @@ def test_the_bench_writes_what_it_prints(tmp_path, monkeypatch, capsys):
     assert {"machine", "versions", "commit", "date", "threads", "sources"} <= set(written)
     printed = capsys.readouterr().out
     assert "publish" in printed
-    assert "four people over one: 1.50" in printed
+    assert "four people over one: wall 1.50, cpu 2.00" in printed
