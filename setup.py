@@ -1,7 +1,6 @@
 """Installs with pip, no ROS needed, and with colcon as an ament_python package."""
 
 import re
-from glob import glob
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -9,8 +8,22 @@ from setuptools import find_packages, setup
 NAME = "pose_ros"
 VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
-SYNTHETIC = ["anny>=0.6", "open3d-cpu>=0.20"]  # pose_ros synth, and the default of make demo
-BAG = ["rosbags>=0.11"]  # bags as source, and the demo's recording
+DEMO = ["anny>=0.6"]  # bodies of the synthetic scenes
+BAG = ["rosbags>=0.11"]  # bags to read and to write
+
+
+def installed(folder: str, place: str) -> list[tuple[str, list[str]]]:
+    """What data_files needs for all files below a folder to land below `place`."""
+    root = Path(folder)
+    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
+    return [
+        (
+            str(Path(place) / path.relative_to(root)),
+            sorted(str(file) for file in path.iterdir() if file.is_file()),
+        )
+        for path in folders
+    ]
+
 
 setup(
     name=NAME,
@@ -25,22 +38,23 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "opencv-python-headless>=4.6,<5",
+        "PyYAML>=6.0",
         "scipy>=1.11",
         "torch>=2.1",
         "tqdm>=4.66",
     ],
     extras_require={
-        "synthetic": SYNTHETIC,
+        "demo": DEMO,
         "bag": BAG,
-        "all": SYNTHETIC + BAG,
-        "test": ["pytest>=7.4", "ruff>=0.17,<0.18"],
+        "all": DEMO + BAG,
+        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/launch", glob("launch/*")),
-        (f"share/{NAME}/config", glob("config/*")),
-        (f"lib/{NAME}", glob("scripts/*")),  # where ros2 run and ros2 launch look
+        *installed("launch", f"share/{NAME}/launch"),
+        *installed("config", f"share/{NAME}/config"),
+        *installed("scripts", f"lib/{NAME}"),  # where ros2 run and ros2 launch look
     ],
     zip_safe=True,
     entry_points={"console_scripts": [f"{NAME} = {NAME}.cli:main"]},

@@ -12,11 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from ctypes.util import find_library
 from pathlib import Path
-
-LIBRARIES = {"libgl1": "GL", "libgomp1": "gomp", "libusb-1.0-0": "usb-1.0", "libx11-6": "X11"}
-"""Debian package -> the library in it that Open3D loads."""
 
 WHEEL_PYTHONS = ((3, 10), (3, 13))
 """First and last Python that the ROS wheels are built for."""
@@ -49,12 +45,11 @@ def check_wheels() -> None:
 
 def missing_packages(compiles: bool) -> list[str]:
     """Debian packages that are not here; `compiles`: interface packages are to be generated."""
-    needed = {package: find_library(name) for package, name in LIBRARIES.items()}
-    needed["python3-venv"] = importlib.util.find_spec("ensurepip")
+    present = {"python3-venv": importlib.util.find_spec("ensurepip")}
     if compiles:
-        needed["g++"] = shutil.which("g++")
-        needed["python3-dev"] = Path(sysconfig.get_path("include"), "Python.h").is_file()
-    return sorted(package for package, present in needed.items() if not present)
+        present["g++"] = shutil.which("g++")
+        present["python3-dev"] = Path(sysconfig.get_path("include"), "Python.h").is_file()
+    return sorted(package for package, found in present.items() if not found)
 
 
 def install(packages: list[str]) -> None:
