@@ -103,14 +103,20 @@ def _places(
         for attempt in range(TRIES):
             stage = _stage(rng, where, 1 + attempt / TRIES)
             way = MOTIONS[name](np.random.default_rng(seed), times, stage).position
-            gaps = [np.hypot(*(way - other).T).min() - radius for other, radius in ways]
-            if min(gaps, default=np.inf) > where.radius - 0.1:
+            if all(_apart(way, where.radius, *other) for other in ways):
                 break
         else:
             return None
         stages.append(stage)
         ways.append((way, where.radius))
     return stages
+
+
+def _apart(way: np.ndarray, radius: float, other: np.ndarray, other_radius: float) -> bool:
+    """Whether two ways (T,2) m keep their distance, and do not hide each other all the time from 0, 0."""
+    bearings = np.arctan2(way[:, 1], way[:, 0]) - np.arctan2(other[:, 1], other[:, 0])
+    near = np.hypot(*(way - other).T).min() < radius + other_radius - 0.1
+    return not near and float(np.abs(bearings).mean()) > 0.15
 
 
 def _stage(rng: np.random.Generator, where: _Where, spread: float) -> Stage:

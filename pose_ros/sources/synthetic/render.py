@@ -74,6 +74,11 @@ class Renderer:
         self._rays = self.view.rays().reshape(3, -1).T
         self._draw_room()
 
+    @property
+    def brightness(self) -> float:
+        """Median light of the empty room, by which a camera would set its exposure."""
+        return float(np.median(self._room_linear))
+
     def picture(self, people: Sequence[Figure]) -> Picture:
         linear, depth, cosine = self._room_linear.copy(), self._room_depth.copy(), self._room_cosine.copy()
         owner = np.full(depth.shape, -1, np.int16)

@@ -54,7 +54,7 @@ class SyntheticSource(Source):
         ways = [actor.pose(self.times).position for actor in self.actors]
         self.room = furnish(rng, np.concatenate([[(2.5, 0.0)], *ways]), seats)
         self.sensor = DepthSensor(self.camera.fx, rng.uniform(0.05, 0.08))
-        self._exposure, self._grain = rng.uniform(1.1, 1.7), rng.uniform(0.01, 0.03)
+        self._brightness, self._grain = rng.uniform(0.15, 0.24), rng.uniform(0.01, 0.03)
         self.renderer = Renderer(self.room, self.camera, world_from_camera)
         self._truth: dict[str, tuple[PersonTruth, ...]] = {}
 
@@ -64,7 +64,7 @@ class SyntheticSource(Source):
     def __iter__(self) -> Iterator[RGBDFrame]:
         for index, picture in self.pictures():
             rng = np.random.default_rng([self.config.seed, index])
-            rgb = develop(picture, rng, self._exposure, self._grain)
+            rgb = develop(picture, rng, self._brightness / self.renderer.brightness, self._grain)
             depth = self.sensor.measure(picture.depth, picture.cosine, picture.linear.mean(-1), rng)
             stamp = FIRST_STAMP_NS + round(self.times[index] * 1e9)
             yield RGBDFrame(rgb, depth, self.camera, stamp, self.frame_id)
