@@ -1,7 +1,6 @@
 """A stick person of cylinders before a wall: depth and key points whose truth is known in closed form."""
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.human.lift import SKIN_TO_CENTRE
@@ -56,18 +55,12 @@ def _disc(depth, camera, center, skin_depth, radius):
 
 
 def keypoints_of(joints: np.ndarray, camera=CAMERA, score=0.95) -> Keypoints2D:
-    """What a perfect estimator says, its 3D as seen along the ray through the person's middle."""
+    """What a perfect estimator says."""
     joints = np.atleast_3d(joints.T).transpose(2, 1, 0) if joints.ndim == 2 else joints
     xy = camera.project(joints)
     hips = joints[:, COCO_17.indices("left_hip", "right_hip")].mean(axis=1, keepdims=True)
     box = np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1)
-    # Turned so that the viewing ray, not the optical axis, is the network's forward.
-    torso = COCO_17.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-    seen = [
-        Rotation.align_vectors([[0, 0, 1]], [camera.rays(one[torso]).mean(axis=0)])[0].apply(points)
-        for one, points in zip(xy, joints - hips, strict=True)
-    ]
-    return Keypoints2D(xy, np.full(xy.shape[:2], score), box, COCO_17, np.array(seen))
+    return Keypoints2D(xy, np.full(xy.shape[:2], score), box, COCO_17, joints - hips)
 
 
 def frame_of(depth: np.ndarray, camera=CAMERA, stamp_ns: int = 1_000_000_000) -> RGBDFrame:
