@@ -43,10 +43,10 @@ class Walls(Source):
             yield RGBDFrame(np.zeros((240, 320, 3), np.uint8), self.depth, CAMERA, n, "camera")
 
 
-def answer(frame, shift=0.0, states=(TrackState.TRACKED,) * 2):
-    """Both people `shift` metres too far to the right."""
+def answer(frame, shifts=(0.0, 0.0), states=(TrackState.TRACKED,) * 2):
+    """The two people so many metres too far to the right."""
     found = []
-    for person, state in zip(walk()[f"{frame.stamp_ns:05d}"], states, strict=True):
+    for person, shift, state in zip(walk()[f"{frame.stamp_ns:05d}"], shifts, states, strict=True):
         xyz = np.array([[person.joints[name] for name in COCO_17.joints]])
         seen = Keypoints2D(CAMERA.project(xyz), np.ones((1, 17)), np.zeros((1, 4)), COCO_17)
         lifted = Keypoints3D(
@@ -62,9 +62,9 @@ def answer(frame, shift=0.0, states=(TrackState.TRACKED,) * 2):
 
 
 def test_pipeline_and_baselines_are_measured_on_the_same_people():
-    figures = people.eval_people(Walls(), lambda frame: answer(frame, shift=0.03)).figures
+    figures = people.eval_people(Walls(), lambda frame: answer(frame, shifts=(0.03, 0.09))).figures
     assert (figures["n_people"], figures["detected"]) == (2 * FRAMES, 2 * FRAMES)
-    assert figures["mpjpe_mm"] == pytest.approx(30)
+    assert figures["mpjpe_mm"] == pytest.approx(60)
     assert figures["orientation_deg"] == pytest.approx(0, abs=1e-4)
     # The wall stands in the first person's plane, where one pixel is exact; the second has no depth.
     assert figures["baseline_one_pixel_mpjpe_mm"] == pytest.approx(0, abs=0.1)

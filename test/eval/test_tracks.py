@@ -7,7 +7,7 @@ import pytest
 from people_scene import FRAMES, body, perfect, tracks_of, walk
 from scipy.spatial.transform import Rotation
 
-from pose_ros.eval.tracks import FLIP_MARGIN, MIN_VISIBLE, TrackedPose, compare_tracks
+from pose_ros.eval.tracks import FLIP_MARGIN, GATE, MIN_VISIBLE, TrackedPose, compare_tracks
 from pose_ros.skeleton import COCO_17
 from pose_ros.sources.truth import PeopleTruth
 
@@ -77,6 +77,17 @@ def test_somebody_where_nobody_is_is_invented():
     tracks["00003"]["ghost"] = perfect(body((0, 0, 6)))
     figures = compare_tracks(tracks, walk())
     assert (figures["invented"], figures["detected"], figures["mpjpe_mm"]) == (1, 2 * FRAMES, 0)
+
+
+def test_an_estimate_too_far_away_is_of_somebody_else():
+    def away(metres):
+        def change(key, person, pose):
+            return TrackedPose({name: xyz + (0, 0, metres) for name, xyz in pose.joints.items()})
+
+        return compare_tracks(tracks_of(walk(), change), walk())
+
+    assert (away(0.9 * GATE)["detected"], away(0.9 * GATE)["invented"]) == (2 * FRAMES, 0)
+    assert (away(1.1 * GATE)["detected"], away(1.1 * GATE)["invented"]) == (0, 2 * FRAMES)
 
 
 def test_an_estimate_without_any_position_is_nobody_and_nowhere():
@@ -149,6 +160,17 @@ def test_limbs_so_close_that_their_sides_cannot_be_told_are_no_flip():
     truth = PeopleTruth({key: tuple(map(narrow, people)) for key, people in walk().frames.items()})
     legs = ("hip", "knee", "ankle")
     assert compare_tracks(tracks_of(truth, lambda k, p, pose: mirrored(pose, legs)), truth)["lr_flips"] == 0
+
+
+def test_a_limb_that_fits_neither_way_is_no_flip():
+    def fallen(key, person, pose):
+        mirror = mirrored(pose, ("hip", "knee", "ankle"))
+        legs = {
+            n: xyz + (0, 0.45, 0) for n, xyz in mirror.joints.items() if n.endswith(("hip", "knee", "ankle"))
+        }
+        return with_joints(mirror, **legs)
+
+    assert compare_tracks(tracks_of(walk(), fallen), walk())["lr_flips"] == 0
 
 
 def test_jitter_is_the_rms_of_the_tremble_and_does_not_bridge_frames_without_estimate():
