@@ -10,7 +10,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSCompatibility, qos_check_compatible
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
 from pose_ros.ros.health import Health, Stream
@@ -125,9 +125,8 @@ def why_silent(node: Node, subscription: Subscription, topic: str, stream: Strea
     for publisher in publishers:
         if publisher.topic_type.split("/")[-1] != expected.__name__:
             return f"no {topic}: {name} is a {publisher.topic_type}, expected {expected.__name__}"
-        fits, reason = qos_check_compatible(publisher.qos_profile, subscription.qos_profile)
-        if fits == QoSCompatibility.ERROR:
-            return f"no {topic}: incompatible QoS of the publisher of {name}: {reason}"
+        if reason := incompatible_qos(publisher.qos_profile, subscription.qos_profile):
+            return f"no {topic}: the publisher of {name} has incompatible QoS: {reason}"
     if publishers:
         return f"no {topic}: {name} has {len(publishers)} publisher(s), but no message arrives"
     return f"no {topic}: nobody publishes {name}"
@@ -138,10 +137,19 @@ def deaf_subscribers(node: Node, publishers: Iterable[Publisher]) -> list[str]:
     found = []
     for publisher in publishers:
         for subscriber in node.get_subscriptions_info_by_topic(publisher.topic_name):
-            fits, reason = qos_check_compatible(publisher.qos_profile, subscriber.qos_profile)
-            if fits == QoSCompatibility.ERROR:
+            if reason := incompatible_qos(publisher.qos_profile, subscriber.qos_profile):
                 found.append(f"{subscriber.node_name} does not hear {publisher.topic_name}: {reason}")
     return found
+
+
+def incompatible_qos(offered: QoSProfile, asked: QoSProfile) -> str | None:
+    """Why the two do not talk, None if they do. (rclpy's own check takes any deadline for a difference.)"""
+    reliable, kept = ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL
+    if asked.reliability == reliable and offered.reliability == ReliabilityPolicy.BEST_EFFORT:
+        return "reliability, reliable is asked for and best effort is offered"
+    if asked.durability == kept and offered.durability == DurabilityPolicy.VOLATILE:
+        return "durability, transient local is asked for and volatile is offered"
+    return None
 
 
 class Diagnostics:

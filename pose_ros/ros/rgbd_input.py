@@ -83,6 +83,7 @@ class RgbdInput:
         self._image_type = Image if config.image_transport == "raw" else CompressedImage
         self._depth_type = Image if config.depth_transport == "raw" else CompressedImage
         self._info: dict[str, bytes] = {}
+        self._early: list = []  # pairs older than the first camera_info
         self._cameras: dict[str, tuple[bytes, PinholeCamera]] = {}
         self.subscriptions = {
             "image": self._subscribe(self._image_type, "image", config.image_transport),
@@ -113,10 +114,13 @@ class RgbdInput:
             self._hand_on(self.sync.add_depth(stamp_ns, (frame_id, message)))
         else:
             self._info[topic] = message
+            early, self._early = self._early, []
+            self._hand_on(early)
 
     def _hand_on(self, pairs: list) -> None:
         if "camera_info" not in self._info:
-            return  # diagnostics tell
+            self._early = pairs or self._early
+            return
         info, depth_info = self._info["camera_info"], self._info.get("depth/camera_info")
         for (image_frame, image), (depth_frame, depth) in pairs:
             if image_frame != depth_frame:

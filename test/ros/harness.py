@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +20,10 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
-from stand_in import CAMERA, FRAME_ID
+from stand_in import CAMERA, FRAME_ID, StandInConfig, StandInPipeline, scene
 from tf2_msgs.msg import TFMessage
 
 import pose_ros
@@ -31,8 +34,9 @@ from pose_ros.ros.conversions import (
     stamp_from_ns,
     stamp_to_ns,
 )
+from pose_ros.ros.human_pose_node import HumanPoseNode
 
-__all__ = ["camera", "peer", "process", "ros"]
+__all__ = ["camera", "node", "peer", "process", "ros"]
 ROOT = Path(pose_ros.__file__).parents[1]
 STAND_IN = Path(__file__).with_name("stand_in.py")
 
@@ -120,6 +124,18 @@ class Camera:
         for publisher in publishers or (self.image, self.depth, self.info):
             self.peer.wait(publisher.get_subscription_count, f"a subscriber of {publisher.topic_name}")
 
+    def wait_for_process(self, is_heard: Callable[[], Any]) -> None:
+        """A driver knows of its subscribers before they know of it: the first images may be lost."""
+        self.wait_for_node()
+        shot = self.messages(*scene((320, 240)))
+
+        def try_again() -> Any:
+            self.publish(shot)
+            self.peer.spin_for(0.05)
+            return is_heard()
+
+        self.peer.wait(try_again, "an answer")
+
     def messages(self, rgb: np.ndarray, depth: np.ndarray, encoding: str = "16UC1") -> Shot:
         """What a driver sends for one instant; not stamped yet, to be spoilt at will."""
         return Shot(
@@ -204,6 +220,32 @@ def peer(ros: None) -> Iterator[Peer]:
 @pytest.fixture
 def camera(peer: Peer) -> Camera:
     return Camera(peer)
+
+
+@pytest.fixture
+def node(ros: None) -> Iterator[Callable[..., HumanPoseNode]]:
+    """node(name=value, …) starts human_pose with the stand-in pipeline in a thread of this process."""
+    running: list[tuple[HumanPoseNode, SingleThreadedExecutor, threading.Thread]] = []
+
+    def start(**parameters: Any) -> HumanPoseNode:
+        overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
+        node = HumanPoseNode(StandInConfig(), StandInPipeline, parameter_overrides=overrides)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        node.autostart()
+        thread = threading.Thread(target=executor.spin)
+        thread.start()
+        running.append((node, executor, thread))
+        return node
+
+    yield start
+    for one, executor, thread in running:
+        executor.shutdown()
+        thread.join(10)
+        one.on_cleanup(None)
+        one.destroy_node()
+    running.clear()
+    gc.collect()  # a lifecycle node and its state machine hold each other, and both stay in the graph
 
 
 @pytest.fixture
