@@ -85,10 +85,8 @@ def choose_cast(rng: np.random.Generator, people: int, motion: str, times: np.nd
         if stages is not None:
             shapes = [_shape(rng) for _ in names]
             looks = [(Body(shape), dress(rng, shape.gender)) for shape in shapes]
-            return [
-                Actor(*look, *part)
-                for look, part in zip(looks, zip(names, seeds, stages, strict=True), strict=True)
-            ]
+            parts = zip(looks, names, seeds, stages, strict=True)
+            return [Actor(*look, name, seed, stage) for look, name, seed, stage in parts]
     raise SourceError(f"no room for {people} people who do {motion!r}: take fewer or another seed")
 
 
