@@ -27,10 +27,7 @@ class Weights:
     input_range: tuple[float, float]
     note: str
     licence: str = "Apache-2.0 (Google)"
-
-    @property
-    def suffix(self) -> str:
-        return "." + self.sources[0][1].rpartition(".")[2]
+    suffix: str = ".tflite"
 
 
 def _mediapipe(member: str, sha256: str, size: int, input_range: tuple[float, float], note: str) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from pose_ros.nets.tflite.calls import TRANSLATIONS
 from pose_ros.nets.tflite.file import Operator, TFLiteFile
 from pose_ros.nets.tflite.record import Recording, record
 from pose_ros.nets.tflite.sparse import dense
+
+# In an image. A broken file must not fill the memory.
+MOST_VALUES = 4096 * 4096 * 3
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ class GraphModule(nn.Module):
 
     def __init__(self, file: TFLiteFile, outputs: Sequence[str | int] | None = None) -> None:
         super().__init__()
-        if len(file.inputs) != 1 or len(file.tensors[file.inputs[0]].shape) != 4:
-            raise GraphError(f"{file.path}: only networks with one image as input are supported")
+        shapes = [file.tensors[i].shape for i in file.inputs]
+        if len(shapes) != 1 or len(shapes[0]) != 4 or not 0 < math.prod(shapes[0]) <= MOST_VALUES:
+            raise GraphError(f"{file.path}: one image (N,H,W,C) as input is supported, not {shapes}")
         self._file = file
         self._wanted = [_output(file, o) for o in (range(len(file.outputs)) if outputs is None else outputs)]
         self._operators = _needed(file, self._wanted)

@@ -44,20 +44,14 @@ def record(
             call = Call(op, shapes, tuple(file.tensors[i] for i in op.outputs), image)
             operands = [_laid(v, translation.layout, image) for v in operands]
             results = _translate(call, translation.function, operands)
-        except (
-            GraphError,
-            RuntimeError,
-            LookupError,
-            ArithmeticError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ) as error:
+        except Exception as error:  # a broken file can make torch or struct say anything
             raise GraphError(f"{file.path}: {op.kind} cannot be translated: {error}") from error
         for result in results:
             if result.proxy is not None:
                 mixes_batch |= translation.mixes or result.shape[:1] != (1,)
         known.update(zip(op.outputs, results, strict=True))
+    if not known.keys() >= set(outputs):
+        raise GraphError(f"{file.path} is broken: no operator makes some of its outputs")
     chosen = [known[i].as_image() if len(known[i].shape) == 4 else known[i] for i in outputs]
     return Recording(tracer.finish(tuple(v.argument for v in chosen)), mixes_batch)
 
