@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from human_scene import CAMERA, depth_of, frame_of, keypoints_of, person
 
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.human.lift import Lift, LiftConfig
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints2D, Origin
-from test.human.scene import CAMERA, depth_of, frame_of, keypoints_of, person
 
 LIFT = Lift(LiftConfig(), COCO_17)
 

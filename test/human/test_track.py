@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from human_scene import CAMERA, frame_of, keypoints_of, person
 
 from pose_ros.human.lift import Lift, LiftConfig
 from pose_ros.human.track import PersonTracker, TrackConfig
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, TrackState
-from test.human.scene import CAMERA, frame_of, keypoints_of, person
 
 EMPTY_DEPTH = np.full((480, 640), np.nan, np.float32)
 STEP = 33_000_000
@@ -89,7 +89,7 @@ def test_positions_are_filtered_only_where_asked():
 
 
 def test_lift_and_track_together_give_oriented_frames():
-    from test.human.scene import depth_of
+    from human_scene import depth_of
 
     joints = person((0, 0.1, 2.2))
     frame = frame_of(depth_of(joints))
