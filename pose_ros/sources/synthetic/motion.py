@@ -55,7 +55,7 @@ class Pose:
             return Rotation.from_euler("YXZ", np.stack([-flex, side * abduct, -side * twist], axis=-1))
 
         def hinge(axis: str, values: np.ndarray) -> Rotation:
-            return Rotation.from_euler(axis, values[:, None] if values.ndim == 1 else values)
+            return Rotation.from_euler(axis, values[:, None])
 
         turned = {"pelvis": hinge("Z", self.heading) * trunk("pelvis")}
         turned["chest"] = turned["pelvis"] * trunk("waist")
@@ -68,7 +68,9 @@ class Pose:
             turned[f"{side}_hip"] = turned["pelvis"] * limb(f"{side}_hip", sign)
             turned[f"{side}_knee"] = turned[f"{side}_hip"] * hinge("Y", angle(f"{side}_knee"))
             # Soles stay level whatever the leg does, unless the toes are pointed.
-            yaw = turned[f"{side}_knee"].as_euler("ZYX")[:, :1]
+            # (Where they point follows from the knee's axis, which stays about level.)
+            left = turned[f"{side}_knee"].apply([0.0, 1.0, 0.0])
+            yaw = np.arctan2(-left[:, 0], left[:, 1])
             turned[f"{side}_foot"] = hinge("Z", yaw) * hinge("Y", angle(f"{side}_point"))
         return {name: rotation.as_matrix() for name, rotation in turned.items()}
 
