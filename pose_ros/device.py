@@ -7,6 +7,16 @@ import torch
 from pose_ros.errors import ConfigError
 
 
+def use_threads(count: int) -> None:
+    """How many CPU threads torch may use in this process; 0 leaves torch's own choice (all cores).
+
+    One is the default of our configs: on a machine whose cores are busy, several threads wait for
+    each other, and a frame was measured to take ten times as long.
+    """
+    if count:
+        torch.set_num_threads(count)
+
+
 def choose_device(wish: str) -> tuple[torch.device, str]:
     """Device for "auto", "cpu" or "cuda", and a note for diagnostics.
 

@@ -29,6 +29,8 @@ SKIN_TO_CENTRE = {
     "ear": 0.035, "eye": 0.01, "eye_inner": 0.01, "eye_outer": 0.01,
 }  # fmt: skip
 
+VOTE_SIGMA = 0.12  # m; depths that far apart may belong to one person
+SIZE_SIGMA = 0.25  # of the logarithm of people's sizes, with the network's error in them
 FLAT_SIGMA = 0.2  # m; how far joints lie before or behind the torso of a person of unknown shape
 
 
@@ -70,11 +72,11 @@ class Lift:
         if len(keypoints) == 0:
             return Keypoints3D.empty(self.skeleton)
         rays = frame.camera.rays(keypoints.xy)
-        near = self._torso_depth(frame.depth, keypoints)
         # The network's axes are taken for the camera's. Turning them to the viewing ray, as for a crop
         # seen straight on, was measured to be worse: BlazePose knows upright people in whole rooms.
         flat = keypoints.xyz_root is None
         shape = np.zeros((*keypoints.score.shape, 3)) if flat else keypoints.xyz_root
+        near = self._place(frame.depth, keypoints, rays, shape)
         samples = self._patches(frame, keypoints, near)
         usable = keypoints.score >= self.config.min_score
         # Twice: the first fit says where to look for the person, the second is the answer.
@@ -91,13 +93,28 @@ class Lift:
         depth, variance, kept = self._posterior(expected, measured, prior)
         return self._keypoints3d(frame, keypoints, rays, depth, variance, kept)
 
-    def _torso_depth(self, depth: np.ndarray, keypoints: Keypoints2D) -> np.ndarray:
-        """Median depth (N,) over the torso's quadrilateral, NaN where it holds none."""
+    def _place(self, depth: np.ndarray, keypoints: Keypoints2D, rays: np.ndarray, shape: np.ndarray):
+        """Depth (N,) of the people's middles, NaN where no depth is seen.
+
+        Every depth seen on the torso or at a joint, less the shape's own, is a vote for where the
+        middle is. The densest votes win, preferred where the person would be of usual size: so an
+        occluder or the wall that fills half the torso does not drag the person to itself.
+        """
         corners = keypoints.xy[:, self._torso]
-        s, t = (grid.ravel()[:, None] for grid in np.meshgrid(np.linspace(0.1, 0.9, 7), np.linspace(0, 1, 9)))
+        s, t = (grid.ravel()[:, None] for grid in np.meshgrid(np.linspace(0.1, 0.9, 5), np.linspace(0, 1, 6)))
         top = corners[:, None, 0] * (1 - s) + corners[:, None, 1] * s
         bottom = corners[:, None, 3] * (1 - s) + corners[:, None, 2] * s
-        return _nanmedian(_look_up(depth, top * (1 - t) + bottom * t))
+        on_torso = _look_up(depth, top * (1 - t) + bottom * t)
+        votes = np.concatenate([on_torso, _look_up(depth, keypoints.xy) - shape[..., 2]], axis=1)
+        weight = np.concatenate([np.full(on_torso.shape, 0.5), keypoints.score], axis=1)
+        apart = (votes[:, :, None] - votes[:, None, :]) / VOTE_SIGMA
+        support = (np.nan_to_num(np.exp(-(apart**2) / 2)) * weight[:, None, :]).sum(-1)
+        if keypoints.xyz_root is not None:
+            usual = _depth_by_size(shape, rays, keypoints.score)[:, None]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                support *= np.exp(-((np.log(votes / usual) / SIZE_SIGMA) ** 2) / 2)
+        best = np.argmax(np.where(np.isfinite(votes), np.nan_to_num(support), -1.0), axis=1)
+        return np.take_along_axis(votes, best[:, None], axis=1)[:, 0]
 
     def _patches(self, frame: RGBDFrame, keypoints: Keypoints2D, near: np.ndarray) -> np.ndarray:
         """Depth samples (N,K,S) on a disc about each joint."""
@@ -176,6 +193,16 @@ class Lift:
         confidence = self.config.shape_sigma**2 / (self.config.shape_sigma**2 + variance)
         score = np.where(known, keypoints.score * np.clip(confidence, 0, 1), 0.0)
         return Keypoints3D(xyz, score, covariance, origin, self.skeleton)
+
+
+def _depth_by_size(shape: np.ndarray, rays: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Depth (N,) at which shapes (N,K,3) of their own size fit the rays (N,K,3): linear least squares."""
+    n, k = score.shape
+    one, zero = np.ones((n, k)), np.zeros((n, k))
+    rows = np.stack([np.stack([one, zero, -rays[..., 0]], -1), np.stack([zero, one, -rays[..., 1]], -1)], 2)
+    target = rays[..., :2] * shape[..., 2:] - shape[..., :2]
+    normal = np.einsum("nkri,nk,nkrj->nij", rows, score, rows) + 1e-9 * np.eye(3)
+    return np.linalg.solve(normal, np.einsum("nkri,nk,nkr->ni", rows, score, target)[..., None])[:, 2, 0]
 
 
 def _skin_to_centre(joint: str) -> float:

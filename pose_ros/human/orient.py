@@ -20,6 +20,16 @@ LIMBS = {
 }
 STRAIGHT = np.sin(np.radians(15))  # below this bend the hinge of a limb cannot be seen
 
+# An upright head's eyes lie above its ears: the way from ear to eye is turned down to be level.
+EYES_OVER_EARS = np.radians(12.5)
+LEVEL = np.array(
+    [
+        [np.cos(EYES_OVER_EARS), 0, np.sin(EYES_OVER_EARS)],
+        [0, 1, 0],
+        [-np.sin(EYES_OVER_EARS), 0, np.cos(EYES_OVER_EARS)],
+    ]
+)
+
 
 def orient(keypoints: Keypoints3D) -> list[tuple[dict[str, RigidTransform], frozenset[str]]]:
     """For each person: {frame: camera_from_joint} and the names whose twist cannot be seen.
@@ -59,9 +69,8 @@ def _trunk(positions: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.n
     spine = neck - pelvis
     body = _axes(z=spine, y=positions["left_hip"] - positions["right_hip"])
     chest = _axes(z=spine, y=positions["left_shoulder"] - positions["right_shoulder"])
-    # Ear canal and eye lie level when the head is upright (the Frankfurt plane).
     left = _unit(positions["left_ear"] - positions["right_ear"])
-    head = _axes(z=np.cross(eyes - ears, left), y=left)
+    head = _axes(z=np.cross(eyes - ears, left), y=left) @ LEVEL
     return {"body": (body, pelvis), "neck": (chest, neck), "head": (head, ears)}
 
 

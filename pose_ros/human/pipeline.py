@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from pose_ros.config import option
-from pose_ros.device import choose_device
+from pose_ros.device import choose_device, use_threads
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
@@ -19,6 +19,9 @@ from pose_ros.types import People, RGBDFrame
 class HumanConfig:
     estimator: str = option("blazepose", "family of human pose estimation", choices=tuple(ESTIMATORS))
     device: str = option("auto", "where networks run", choices=("auto", "cpu", "cuda"))
+    threads: int = option(
+        1, "CPU threads of the networks, for the whole process; 0 is all cores", range=(0, 256)
+    )
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
@@ -34,6 +37,7 @@ class HumanPipeline:
 
     def __init__(self, config: HumanConfig | None = None) -> None:
         config = config or HumanConfig()
+        use_threads(config.threads)
         device, self.device_note = choose_device(config.device)
         self.estimator = create_estimator(config.estimator, getattr(config, config.estimator), device)
         self.lift = Lift(config.lift, self.estimator.skeleton)

@@ -56,6 +56,9 @@ class BlazePoseConfig:
     detect_every: float = option(
         1.0, "how often new people are looked for while everyone is tracked", unit="s", range=(0.0, 3600.0)
     )
+    search_every: float = option(
+        0.2, "how often people are looked for while there is nobody", unit="s", range=(0.0, 3600.0)
+    )
     detector: MoveNetConfig = field(default_factory=MoveNetConfig)
 
 
@@ -80,16 +83,17 @@ class BlazePose(HumanEstimator):
         followed, _ = self._landmarks(rgb, self._regions)
         people = _distinct(followed, self.config.same_person)
         lost = len(people) < len(self._regions)
-        if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns) or not len(people)):
+        every = self.config.detect_every if len(people) else self.config.search_every
+        if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns, every)):
             self._detected_ns = stamp_ns
             people = _distinct(people.joined(self._new_people(rgb, people)), self.config.same_person)
         people = people.first(self.config.max_people)
         self._regions = people.next_regions()
         return people.keypoints2d()
 
-    def _is_due(self, stamp_ns: int) -> bool:
+    def _is_due(self, stamp_ns: int, every: float) -> bool:
         elapsed = np.inf if self._detected_ns is None else (stamp_ns - self._detected_ns) * 1e-9
-        return not 0 <= elapsed < self.config.detect_every
+        return not 0 <= elapsed < every
 
     def _new_people(self, rgb: np.ndarray, known: _Landmarks) -> _Landmarks:
         """People the detector sees that are not among those known."""
