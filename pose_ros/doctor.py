@@ -48,7 +48,6 @@ def _findings() -> Iterator[Finding]:
     )
     yield _module("tf2_ros", "TF look-ups as on the robot", False, "our own buffer is used instead")
     yield _module("anny", "the synthetic source", False, "pip install 'pose_ros[demo]'")
-    yield _module("open3d", "the synthetic source", False, "pip install 'pose_ros[demo]'")
     yield _module("rosbags", "bags as a source", False, "pip install 'pose_ros[bag]'")
     default = names_of(["default"])
     for name in WEIGHTS:
