@@ -10,7 +10,6 @@ BIN := $(VENV)/bin
 export POSE_ROS_WEIGHTS := $(CURDIR)/.weights
 export ROS_LOG_DIR := $(CURDIR)/log
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
-export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
 
 .PHONY: help demo test bench lint env weights clean
 
