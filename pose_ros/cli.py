@@ -119,8 +119,9 @@ def _people(parsed: argparse.Namespace) -> None:
     from pose_ros.human.pipeline import HumanPipeline
     from pose_ros.sources.source import open_source
 
+    pipeline = HumanPipeline(_config(parsed))
     with open_source(parsed.source) as source:
-        export_people(source, HumanPipeline(_config(parsed)), parsed.out, parsed.frames)
+        export_people(source, pipeline, parsed.out, parsed.frames)
 
 
 def _eval_keypoints(parsed: argparse.Namespace) -> None:
@@ -136,9 +137,16 @@ def _eval_people(parsed: argparse.Namespace) -> None:
 
 
 def _bench(parsed: argparse.Namespace) -> None:
+    import importlib.util
+
     from pose_ros.eval.bench import run_bench
 
-    run_bench(parsed.json, parsed.peer_python)
+    more_rows = []
+    if importlib.util.find_spec("rclpy"):
+        from pose_ros.ros.cost import ros_costs
+
+        more_rows.append(ros_costs)
+    run_bench(parsed.json, parsed.peer_python, more_rows=more_rows)
 
 
 def _weights_list(parsed: argparse.Namespace) -> None:
