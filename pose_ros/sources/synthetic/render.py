@@ -74,10 +74,15 @@ class Renderer:
         self._rays = self.view.rays().reshape(3, -1).T
         self._draw_room()
 
-    @property
-    def brightness(self) -> float:
-        """Median light of the empty room, by which a camera would set its exposure."""
-        return float(np.median(self._room_linear))
+    def exposure(self, brightness: float) -> float:
+        """A camera's choice: the factor at which the empty room has this mean brightness, white = 1."""
+        light = self._room_linear[::16].ravel()
+        low, high = 0.0, 1e3
+        for _ in range(40):
+            middle = (low + high) / 2
+            darker = np.minimum(light * middle, 1).mean() < brightness
+            low, high = (middle, high) if darker else (low, middle)
+        return high
 
     def picture(self, people: Sequence[Figure]) -> Picture:
         linear, depth, cosine = self._room_linear.copy(), self._room_depth.copy(), self._room_cosine.copy()

@@ -24,8 +24,9 @@ from pose_ros.sources.truth import JOINTS, ROTATED_JOINTS, PeopleTruth, PersonTr
 from pose_ros.types import RGBDFrame
 
 RATE = 30.0  # Hz
-# A joint is seen if its own person's surface lies at most so far in front of it. Joints of the face lie on
-# the skin; the others lie inside, the hips deepest.
+# A joint is visible if the first surface on its ray is its own person's and lies at most so far in front of
+# it (any part of the body: a hand right before the hip does not hide it, an arm well before the chest does)
+# or, at the skin, this little behind. Joints of the face lie on the skin, the others inside, hips deepest.
 FACE_DEPTH, BODY_DEPTH, BEHIND = 0.06, 0.15, 0.03  # m
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 BATCH = 8  # frames posed at once
@@ -49,13 +50,16 @@ class SyntheticSource(Source):
         rng = np.random.default_rng(config.seed)
         self.times = np.arange(config.frames) / RATE
         self.camera, world_from_camera = _camera(rng, config)
-        self.actors = choose_cast(rng, config.people, config.motion, self.times)
+        # The scene must not depend on how much of it is asked for, unless it is long.
+        rehearsal = np.arange(max(config.frames, 300)) / RATE
+        self.actors = choose_cast(rng, config.people, config.motion, rehearsal)
         seats = [part for actor in self.actors if actor.motion == "sit" for part in seat(rng, actor)]
-        ways = [actor.pose(self.times).position for actor in self.actors]
+        ways = [actor.pose(rehearsal).position for actor in self.actors]
         self.room = furnish(rng, np.concatenate([[(2.5, 0.0)], *ways]), seats)
         self.sensor = DepthSensor(self.camera.fx, rng.uniform(0.05, 0.08))
-        self._brightness, self._grain = rng.uniform(0.15, 0.24), rng.uniform(0.01, 0.03)
+        brightness, self._grain = rng.uniform(0.15, 0.24), rng.uniform(0.01, 0.03)
         self.renderer = Renderer(self.room, self.camera, world_from_camera)
+        self._exposure = self.renderer.exposure(brightness)
         self._truth: dict[str, tuple[PersonTruth, ...]] = {}
 
     def __len__(self) -> int:
@@ -64,7 +68,7 @@ class SyntheticSource(Source):
     def __iter__(self) -> Iterator[RGBDFrame]:
         for index, picture in self.pictures():
             rng = np.random.default_rng([self.config.seed, index])
-            rgb = develop(picture, rng, self._brightness / self.renderer.brightness, self._grain)
+            rgb = develop(picture, rng, self._exposure, self._grain)
             depth = self.sensor.measure(picture.depth, picture.cosine, picture.linear.mean(-1), rng)
             stamp = FIRST_STAMP_NS + round(self.times[index] * 1e9)
             yield RGBDFrame(rgb, depth, self.camera, stamp, self.frame_id)

@@ -123,6 +123,11 @@ def test_same_seed_same_bytes_also_where_truth_is_asked_first(tiny):
         assert have.depth.tobytes() == want.depth.tobytes()
 
 
+def test_a_longer_sequence_begins_with_the_shorter_one(tiny):
+    longer = SyntheticSource(dataclasses.replace(TINY, frames=5))
+    assert next(iter(longer)).rgb.tobytes() == tiny[1][0].rgb.tobytes()
+
+
 def test_other_seeds_show_something_else(tiny):
     other = SyntheticSource(dataclasses.replace(TINY, seed=12, frames=1))
     (frame,) = other
