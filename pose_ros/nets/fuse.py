@@ -28,7 +28,7 @@ def fuse_convolutions(network: fx.GraphModule, example: torch.Tensor) -> None:
 
     These are the calls that torch.compile makes, without its compiler. Does nothing where torch lacks oneDNN.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")):
         return
     with torch.no_grad():
         ShapeProp(network).propagate(example)

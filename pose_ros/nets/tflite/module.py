@@ -83,8 +83,13 @@ class GraphModule(nn.Module):
         return self._recordings[size]
 
     def _apply(self, function, recurse: bool = True) -> GraphModule:
+        before = self._here.device
         super()._apply(function, recurse)
-        self._recordings.clear()
+        if self._here.device != before:
+            sizes = list(self._recordings)
+            self._recordings.clear()
+            for size in sizes:
+                self._recording(size)
         return self
 
 
