@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -19,6 +20,7 @@ from rclpy.publisher import Publisher
 
 from pose_ros.config import option
 from pose_ros.errors import ConfigError, PoseError, TransformError
+from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.conversions import stamp_from_ns
 from pose_ros.ros.diagnostics import AGE, Diagnostics
@@ -29,6 +31,13 @@ from pose_ros.ros.transforms import Transforms
 from pose_ros.ros.worker import NewestWinsWorker
 from pose_ros.types import RGBDFrame
 
+BLANK = RGBDFrame(
+    np.zeros((480, 640, 3), np.uint8),
+    np.full((480, 640), np.nan, np.float32),
+    PinholeCamera(500.0, 500.0, 319.5, 239.5, 640, 480),
+    stamp_ns=0,
+    frame_id="nowhere",
+)
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -94,6 +103,7 @@ class PipelineNode(LifecycleNode):
         self._config, self._input_config, pipeline_config = self.parameters.configs
         try:
             self.pipeline = self._make_pipeline(pipeline_config)
+            self.pipeline(BLANK)  # networks are slow the first time: that shall not be at the first image
         except Exception as error:
             self.failure = str(error) if isinstance(error, PoseError) else traceback.format_exc()
             self.get_logger().error(f"cannot be configured: {self.failure}")

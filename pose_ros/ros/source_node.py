@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -30,6 +32,7 @@ from pose_ros.sources.source import Source, open_source
 from pose_ros.types import RGBDFrame
 
 REACH = 0.5  # seconds from when a publisher knows its subscribers until they know it, too
+LATE = 0.1  # seconds that playing may catch up after it was held up; what is more is not made good
 
 
 @dataclass(frozen=True)
@@ -74,18 +77,23 @@ class SourceNode(Node):
 
     def play(self) -> None:
         """Publish everything, at its time; returns at the end of the source or on `stop`."""
-        with open_source(self.config.source) as source:
-            shots = _read_ahead(self._shots(source), self.config.buffer, _length(source))
+        with (
+            open_source(self.config.source) as source,
+            contextlib.closing(
+                _read_ahead(self._shots(source), self.config.buffer, _length(source))
+            ) as shots,
+        ):
             while not self._stopping and self._image.get_subscription_count() < self.config.wait_for:
                 self._executor.spin_once(timeout_sec=0.1)
             self._spin_until(time.monotonic() + REACH)
-            started, started_ns = time.monotonic(), self.get_clock().now().nanoseconds
+            started = time.monotonic()
             for seconds, shot in self._timed(shots):
                 self._spin_until(started + seconds)
                 if self._stopping:
                     return
-                now_ns = started_ns + round(seconds * 1e9)
+                now_ns = self.get_clock().now().nanoseconds
                 self._publish(shot, now_ns if self.config.restamp else shot.stamp_ns)
+                started = max(started, time.monotonic() - seconds - LATE)
 
     def stop(self) -> None:
         """End `play`, from any thread."""
@@ -145,12 +153,14 @@ def _read_ahead(shots: Iterator[Shot], size: int, length: int | None) -> Iterato
     """
     total = 1 if length is None else min(size, length)
     waiting: queue.Queue[Shot | Exception | None] = queue.Queue(total)
-    ready = threading.Event()
+    ready, given_up = threading.Event(), threading.Event()
 
     def read() -> None:
         try:
             for count, shot in enumerate(shots, 1):
                 waiting.put(shot)
+                if given_up.is_set():
+                    return
                 progress.update(count <= total)
                 if count == total:
                     ready.set()
@@ -159,13 +169,21 @@ def _read_ahead(shots: Iterator[Shot], size: int, length: int | None) -> Iterato
             waiting.put(error)
         ready.set()
 
-    with tqdm(total=total, desc="reading the source", unit="frame") as progress:
-        threading.Thread(target=read, name="reading the source", daemon=True).start()
-        ready.wait()
-    while (shot := waiting.get()) is not None:
-        if isinstance(shot, Exception):
-            raise shot
-        yield shot
+    reader = threading.Thread(target=read, name="reading the source")
+    try:
+        with tqdm(total=total, desc="reading the source", unit="frame") as progress:
+            reader.start()
+            ready.wait()
+        while (shot := waiting.get()) is not None:
+            if isinstance(shot, Exception):
+                raise shot
+            yield shot
+    finally:
+        given_up.set()
+        while reader.is_alive():
+            with contextlib.suppress(queue.Empty):
+                waiting.get_nowait()  # it may wait for room
+            reader.join(0.05)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -173,11 +191,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         node = SourceNode()
         node.play()
+        node.destroy_node()
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     except PoseError as error:
         rclpy.logging.get_logger("source").fatal(str(error))
         return 1
+    except rclpy_implementation.RCLError:
+        if rclpy.ok():
+            raise
+        return 0  # told to end while it published
     finally:
         rclpy.try_shutdown()
     return 0

@@ -46,7 +46,6 @@ class Costs:
 class StandInConfig:
     device: str = option("auto", "where it pretends to run", choices=("auto", "cpu"))
     weights: bool = option(True, "pretend to have weights")
-    crash_on_empty: bool = option(False, "raise what no pipeline should where nobody is seen")
     cost: Costs = field(default_factory=Costs)
 
 
@@ -64,13 +63,13 @@ class StandInPipeline:
 
     def __call__(self, frame: RGBDFrame) -> People:
         time.sleep(self.config.cost.seconds)
+        if (frame.rgb == 255).all():
+            raise RuntimeError("what no pipeline should do, at a white image")
         red = ((frame.rgb[..., 0] > 180) & (frame.rgb[..., 1] < 100) & (frame.rgb[..., 2] < 100)).astype(
             np.uint8
         )
         count, _, boxes, centres = cv2.connectedComponentsWithStats(red)
         found = [n for n in range(1, count) if boxes[n, cv2.CC_STAT_AREA] > 200]
-        if not found and self.config.crash_on_empty:
-            raise RuntimeError("nobody there")
         found.sort(key=lambda n: centres[n, 0])
         people = (person(f"p{k}", centres[n], frame, boxes[n]) for k, n in enumerate(found, 1))
         self.stage_ms = {"detect": 0.1}

@@ -1,0 +1,129 @@
+"""Hears what source and human_pose publish: into a bag, into pictures, into figures."""
+
+from __future__ import annotations
+
+import collections
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message, serialize_message
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from pose_ros.eval.tracks import TrackedPose
+from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.ros.conversions import rgb_from_message, stamp_to_ns
+
+QOS = QoSProfile(depth=100)
+BAG_VERSION = 9  # metadata of Jazzy
+JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90]
+
+
+class Recorder(Node):
+    """Writes `folder`/bag (MCAP) and `folder`/pictures while it is spun. Stamps are the images', in ns."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("recorder")
+        self.images: list[int] = []  # stamps, in the order of the source
+        self.poses: dict[int, dict[str, TrackedPose]] = {}  # stamp -> id -> pose, of every frame answered
+        self.latency_ms: list[float] = []  # from an image's stamp to its TF being here
+        self.last_heard = time.monotonic()
+        self.diagnosis: dict[str, str] = {}  # name of a status -> its message
+        self.figures: dict[str, str] = {}  # values in diagnostics
+        self._pictures = folder / "pictures"
+        self._pictures.mkdir(parents=True)
+        self._bag = Writer(folder / "bag", version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+        self._bag.open()
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+        self._record(Image, "image", self._on_image, CompressedImage, "/compressed")
+        self._record(Image, "image_annotated", self._on_annotated, CompressedImage, "/compressed")
+        self._record(CameraInfo, "camera_info")
+        self._record(TFMessage, "/tf", self._on_tf)
+        self._record(MarkerArray, "skeletons/markers")
+        self._record(DiagnosticArray, "/diagnostics", self._on_diagnostics)
+
+    def close(self) -> None:
+        self._bag.close()
+        self.destroy_node()
+
+    def _record(
+        self,
+        kind: type,
+        topic: str,
+        hear: Callable[[Any], Any] = lambda message: None,
+        stored_kind: type | None = None,
+        suffix: str = "",
+    ) -> None:
+        """Into the bag goes what `hear` returns, or the message itself."""
+        stored = stored_kind or kind
+        name = self.resolve_topic_name(topic) + suffix
+        connection = self._bag.add_connection(
+            name, f"{stored.__module__.split('.')[0]}/msg/{stored.__name__}", typestore=self._types
+        )
+
+        def receive(serialized: bytes) -> None:
+            changed = hear(deserialize_message(serialized, kind))
+            data = serialized if changed is None else serialize_message(changed)
+            self._bag.write(connection, time.time_ns(), data)
+
+        self.create_subscription(kind, topic, receive, QOS, raw=True)
+
+    def _on_image(self, message: Image) -> CompressedImage:
+        self.images.append(stamp_to_ns(message.header.stamp))
+        return _jpeg(message)
+
+    def _on_annotated(self, message: Image) -> CompressedImage:
+        picture = _jpeg(message)
+        stamp = stamp_to_ns(message.header.stamp)
+        self.last_heard = time.monotonic()
+        self.poses.setdefault(stamp, {})  # TF came before, if there was anybody
+        if stamp in self.images:
+            (self._pictures / f"{self.images.index(stamp):05d}.jpg").write_bytes(picture.data)
+        return picture
+
+    def _on_tf(self, message: TFMessage) -> None:
+        now = self.get_clock().now().nanoseconds
+        stamp = stamp_to_ns(message.transforms[0].header.stamp)
+        self.latency_ms.append((now - stamp) / 1e6)
+        self.poses[stamp] = poses_of(message)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.diagnosis[status.name] = status.message
+            self.figures |= {value.key: value.value for value in status.values}
+
+
+def poses_of(message: TFMessage) -> dict[str, TrackedPose]:
+    """Person id -> joints in the camera's frame; frames are named <joint>_<id>, joints hang in body_<id>."""
+    camera_from: dict[str, RigidTransform] = {}
+    people: dict[str, dict[str, RigidTransform]] = collections.defaultdict(dict)
+    for transform in message.transforms:
+        q, t = transform.transform.rotation, transform.transform.translation
+        pose = RigidTransform.from_quaternion([q.x, q.y, q.z, q.w], [t.x, t.y, t.z])
+        parent, child = transform.header.frame_id, transform.child_frame_id
+        camera_from[child] = camera_from[parent] @ pose if parent in camera_from else pose
+        joint, _, person = child.rpartition("_")
+        people[person][joint] = camera_from[child]
+    return {
+        person: TrackedPose(
+            {name: pose.translation for name, pose in frames.items()},
+            {name: pose.rotation for name, pose in frames.items()},
+        )
+        for person, frames in people.items()
+    }
+
+
+def _jpeg(message: Image) -> CompressedImage:
+    bgr = np.ascontiguousarray(rgb_from_message(message)[..., ::-1])
+    data = cv2.imencode(".jpg", bgr, JPEG)[1].tobytes()
+    return CompressedImage(header=message.header, format="rgb8; jpeg compressed bgr8", data=data)
