@@ -32,7 +32,7 @@ weights: env ## the networks, once
 	@$(BIN)/pose_ros weights get default
 
 env: ## Python packages and ROS_DISTRO (jazzy, kilted) into $(VENV), or a sourced ROS 2
-	@$(PYTHON) pose_ros/ros/wheels/build.py --venv $(VENV) --distro $(ROS_DISTRO)
+	@$(PYTHON) pose_ros/ros/wheels/environment.py --venv $(VENV) --distro $(ROS_DISTRO)
 
 clean: ## everything that make has made
 	rm -rf .venv .venv-* .weights log build install demo_output *.egg-info

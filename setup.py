@@ -47,7 +47,8 @@ setup(
         "demo": DEMO,
         "bag": BAG,
         "all": DEMO + BAG,
-        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4", "ai-edge-litert>=2.0"],
+        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4"],
+        "litert": ["ai-edge-litert>=2.0"],  # the oracle of test/nets; it needs numpy 2
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -73,7 +73,7 @@ def test_rosdep_and_pip_are_asked_for_the_same(setup):
 def test_everything_imported_is_required(setup):
     optional = distributions([name for extra in setup["extras_require"].values() for name in extra])
     required = distributions(setup["install_requires"])
-    inside = {"build", "interfaces", "machine", "steps"}  # siblings in ros/wheels
+    inside = {"environment", "interfaces", "machine", "steps"}  # siblings in ros/wheels
     peers = {"ai_edge_litert", "mediapipe"}  # run in an environment of their own
     tops = {name.split(".")[0] for names in IMPORTS.values() for name in names}
     assert third_party(tops - inside - peers) - optional == required

@@ -23,11 +23,18 @@ class MachineError(Exception):
 
 
 def sourced_ros() -> Path | None:
-    """Where this Python finds rclpy if a ROS 2 is sourced, else None."""
-    if not os.environ.get("AMENT_PREFIX_PATH"):
+    """Where rclpy is if a ROS 2 is sourced, else None; MachineError if this Python cannot import it."""
+    prefix = os.environ.get("AMENT_PREFIX_PATH")
+    if not prefix:
         return None
-    spec = importlib.util.find_spec("rclpy")
-    return Path(spec.origin).parent if spec and spec.origin else None
+    program = "import rclpy; print(rclpy.__path__[0])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    if done.returncode:
+        raise MachineError(
+            f"a ROS 2 is sourced ({prefix}) that {sys.executable} cannot import: name its Python with "
+            f"`make PYTHON=/usr/bin/python3`, or use a shell where none is sourced.\n{done.stderr[-500:]}"
+        )
+    return Path(done.stdout.strip())
 
 
 def check_wheels() -> None:

