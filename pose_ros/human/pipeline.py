@@ -40,6 +40,7 @@ class HumanPipeline:
         use_threads(config.threads)
         device, self.device_note = choose_device(config.device)
         self.estimator = create_estimator(config.estimator, getattr(config, config.estimator), device)
+        self.estimator.warm_up()
         self.lift = Lift(config.lift, self.estimator.skeleton)
         self.tracker = PersonTracker(config.track)
         self.stage_ms: dict[str, float] = {}

@@ -98,10 +98,11 @@ class PersonTracker:
     def _drop_lost(self, stamp: float) -> None:
         for track in list(self._tracks):
             # A tentative track that misses a frame was never anyone.
-            patience = self.config.keep_lost if self._state(track) is TrackState.TRACKED else 0.1
-            if stamp - track.stamp > patience:
+            tracked = self._state(track) is TrackState.TRACKED
+            if stamp - track.stamp > (self.config.keep_lost if tracked else 0.1):
                 self._tracks.remove(track)
-                self._free.append(track.id)
+                # An id that was seen rests as long as the pool allows; one never published need not.
+                (self._free.append if tracked else self._free.appendleft)(track.id)
 
     def _assign(self, places: np.ndarray, boxes: np.ndarray) -> list[_Track | None]:
         """The track of each person; new ones where none is near, None where the pool is empty."""

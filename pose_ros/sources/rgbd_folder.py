@@ -15,6 +15,8 @@ from pose_ros.sources.source import FIRST_STAMP_NS, Source
 from pose_ros.sources.truth import PeopleTruth
 from pose_ros.types import RGBDFrame
 
+# PNG at its fastest level: noisy pictures hardly shrink further.
+QUALITY = {".png": [cv2.IMWRITE_PNG_COMPRESSION, 1], ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95]}
 DEFAULT_RATE = 30.0  # Hz, where times.json is absent
 COLOUR_SUFFIXES = (".png", ".jpg", ".jpeg")
 # A room is farther away than the first and nearer than the second; what lies beyond is a wrong unit.
@@ -181,6 +183,5 @@ def _read_image(file: Path, flags: int) -> np.ndarray:
 
 
 def _write_image(file: Path, image: np.ndarray) -> None:
-    # The fastest level: noisy pictures hardly shrink further.
-    if not cv2.imwrite(str(file), image, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_JPEG_QUALITY, 95]):
+    if not cv2.imwrite(str(file), image, QUALITY.get(file.suffix, [])):
         raise SourceError(f"{file} cannot be written")

@@ -10,9 +10,10 @@ from pose_ros.human.orient import EYES_OVER_EARS, orient
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, Person, TrackState
 
+OVER = 0.08 * np.tan(EYES_OVER_EARS)
 # Standing at rest in the body's own axes: x forward, y left, z up, origin at mid-hip.
 REST = {
-    "nose": (0.1, 0, 0.6), "left_eye": (0.08, 0.03, 0.65 + 0.08 * np.tan(EYES_OVER_EARS)), "left_ear": (0, 0.08, 0.65),
+    "nose": (0.1, 0, 0.6), "left_eye": (0.08, 0.03, 0.65 + OVER), "left_ear": (0, 0.08, 0.65),
     "left_shoulder": (0, 0.18, 0.45), "left_elbow": (0, 0.18, 0.15), "left_wrist": (0, 0.18, -0.1),
     "left_hip": (0, 0.1, 0), "left_knee": (0, 0.1, -0.42), "left_ankle": (0, 0.1, -0.84),
 }  # fmt: skip

@@ -31,6 +31,7 @@ OUTPUTS = (0, 1, 4)  # landmarks, presence, 3D; without segmentation and heat ma
 AGREE, DETECTOR_WEIGHT = 0.1, 0.65  # of the person's size; weight of a key point both agree on
 MARGIN = 1.25  # how much wider than the circle a region is cut
 
+SMALL_PEOPLE_EVERY = 4  # while everyone is followed, only so many searches look for small people too
 # Points the detector does not know move with the joint they hang on.
 ATTACHED = {"nose": ("mouth_left", "mouth_right")} | {
     f"{side}_{joint}": tuple(f"{side}_{part}" for part in parts)
@@ -73,9 +74,13 @@ class BlazePose(HumanEstimator):
         self._network = load_tflite(path_of(f"blazepose_{config.variant}"), OUTPUTS).to(device)
         self.reset()
 
+    def warm_up(self) -> None:
+        self._detector.warm_up()
+
     def reset(self) -> None:
         self._regions = Regions.empty()
         self._detected_ns: int | None = None
+        self._searches = 0  # while everyone was followed
 
     @torch.inference_mode()
     def estimate(self, rgb: np.ndarray, stamp_ns: int) -> Keypoints2D:
@@ -86,7 +91,11 @@ class BlazePose(HumanEstimator):
         every = self.config.detect_every if len(people) else self.config.search_every
         if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns, every)):
             self._detected_ns = stamp_ns
-            people = _distinct(people.joined(self._new_people(rgb, people)), self.config.same_person)
+            self._searches = 0 if lost or not len(people) else self._searches + 1
+            # Who comes in is seldom small, and a robot waits for the answer.
+            only_large = self._searches % SMALL_PEOPLE_EVERY != 0
+            found = self._new_people(rgb, people, only_large)
+            people = _distinct(people.joined(found), self.config.same_person)
         people = people.first(self.config.max_people)
         self._regions = people.next_regions()
         return people.keypoints2d()
@@ -95,10 +104,10 @@ class BlazePose(HumanEstimator):
         elapsed = np.inf if self._detected_ns is None else (stamp_ns - self._detected_ns) * 1e-9
         return not 0 <= elapsed < every
 
-    def _new_people(self, rgb: np.ndarray, known: _Landmarks) -> _Landmarks:
+    def _new_people(self, rgb: np.ndarray, known: _Landmarks, only_large: bool) -> _Landmarks:
         """People the detector sees that are not among those known."""
         started = time.perf_counter()
-        detected = self._detector.detect(rgb)
+        detected = self._detector.detect(rgb, only_large)
         if len(known):
             seen = known.keypoints2d()
             shared = seen.xy[:, seen.skeleton.indices(*detected.skeleton.joints)]

@@ -21,5 +21,8 @@ class HumanEstimator(ABC):
     def estimate(self, rgb: np.ndarray, stamp_ns: int) -> Keypoints2D:
         """People of an image (H,W,3) uint8 taken at `stamp_ns`; the best first, none twice."""
 
+    def warm_up(self) -> None:  # noqa: B027 - some have nothing to prepare
+        """Prepare for pictures of a camera's usual 4:3, so that the first of them does not wait."""
+
     def reset(self) -> None:  # noqa: B027 - most estimators remember nothing
         """Forget earlier images: the next one is of another scene."""

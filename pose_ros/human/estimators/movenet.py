@@ -58,11 +58,19 @@ class MoveNet(HumanEstimator):
         self.stage_ms = {"detect": (time.perf_counter() - started) * 1e3}
         return people
 
-    def detect(self, rgb: np.ndarray) -> Keypoints2D:
-        """Everyone in the image, from one look for those who are small in it and one for the large."""
-        people = self._look(rgb, self.config.long_side)
-        if self.config.long_side > LOOK:
-            people = people.joined(self._look(rgb, LOOK))
+    def warm_up(self) -> None:
+        black = np.zeros((480, 640, 3), np.uint8)
+        self.detect(black)
+        self._run(black[:LOOK, :LOOK])
+
+    def detect(self, rgb: np.ndarray, only_large: bool = False) -> Keypoints2D:
+        """Everyone in the image, from one look for those who are small in it and one for the large.
+
+        `only_large` leaves out the first look, which costs three times the second.
+        """
+        people = self._look(rgb, LOOK)
+        if not only_large and self.config.long_side > LOOK:
+            people = self._look(rgb, self.config.long_side).joined(people)
         return people.select(distinct(people, SAME_PERSON))
 
     def _look(self, rgb: np.ndarray, long_side: int) -> Keypoints2D:

@@ -39,6 +39,19 @@ def test_detector_runs_first_then_only_now_and_then(blazepose, photos):
     assert sum(ran) == 2  # at 0 s, and when a second had passed
 
 
+def test_most_searches_beside_followed_people_look_for_large_ones_only(blazepose, photos, monkeypatch):
+    looks = []
+    look = blazepose._detector._look
+    monkeypatch.setattr(blazepose._detector, "_look", lambda rgb, side: looks.append(side) or look(rgb, side))
+    full = blazepose.config.detector.long_side
+    searches = []
+    for second in range(6):
+        looks.clear()
+        blazepose.estimate(photos[0], second * 1_100_000_000)
+        searches.append(full in looks)
+    assert searches == [True, False, False, False, True, False]
+
+
 def test_a_turned_photo_gives_turned_people_and_3d(blazepose, photos):
     """Quarter turn: regions follow the spine, and the 3D is in the image's axes."""
     upright = blazepose.estimate(photos[0], 0)
