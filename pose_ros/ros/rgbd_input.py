@@ -85,11 +85,12 @@ class RgbdInput:
         self._info: dict[str, bytes] = {}
         self._early: list = []  # pairs older than the first camera_info
         self._cameras: dict[str, tuple[bytes, PinholeCamera]] = {}
+        # The executor serves what has come in this order: the camera of an image before the image.
         self.subscriptions = {
-            "image": self._subscribe(self._image_type, "image", config.image_transport),
-            "depth": self._subscribe(self._depth_type, "depth", config.depth_transport),
             "camera_info": self._subscribe(CameraInfo, "camera_info"),
             "depth/camera_info": self._subscribe(CameraInfo, "depth/camera_info"),
+            "image": self._subscribe(self._image_type, "image", config.image_transport),
+            "depth": self._subscribe(self._depth_type, "depth", config.depth_transport),
         }
 
     def close(self) -> None:
