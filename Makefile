@@ -22,8 +22,12 @@ demo: weights ## people in SOURCE (synthetic, an RGB-D folder, a video, a webcam
 test: weights ## all tests; ARGS= for pytest
 	ROS_PYTHON_CHECK_FIELDS=1 $(BIN)/python -m pytest $(ARGS)
 
-bench: weights ## the speed table
-	$(BIN)/pose_ros bench --json bench_output.json
+bench: weights .venv-bench/ready ## the speed table beside MediaPipe's and LiteRT's, kept in bench/results
+	$(BIN)/pose_ros weights get blazepose_lite blazepose_heavy
+	$(BIN)/pose_ros bench --json bench/results --peer-python .venv-bench/bin/python
+
+.venv-bench/ready: bench/requirements-peer.txt
+	$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q -r $< && touch $@
 
 lint: env ## style and errors
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
