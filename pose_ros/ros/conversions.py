@@ -127,8 +127,9 @@ def message_from_depth(depth: np.ndarray, stamp_ns: int, frame_id: str, encoding
     """Image of (H,W) float32 metres: 16UC1 millimetres with 0 = none, or 32FC1 metres with NaN."""
     if encoding == "32FC1":
         return _image(np.ascontiguousarray(depth, np.float32), encoding, 4, stamp_ns, frame_id)
-    millimetres = np.nan_to_num(depth * np.float32(1000), nan=0.0, posinf=0.0)
-    within = np.where(millimetres < 65535.5, np.round(millimetres), 0).astype(np.uint16)
+    millimetres = depth * np.float32(1000)
+    fits = (millimetres > 0) & (millimetres < 65535.5)  # NaN does not
+    within = np.where(fits, np.round(millimetres), 0).astype(np.uint16)
     return _image(within, "16UC1", 2, stamp_ns, frame_id)
 
 

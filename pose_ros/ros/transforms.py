@@ -30,6 +30,9 @@ class Transforms:
         """target_from_source at exactly this stamp; TransformError where TF does not know it."""
         if self._buffer is None:
             raise TransformError(f"no transform from {source!r} to {target!r}: nothing heard of TF yet")
-        message = self._buffer.lookup_transform(target, source, Time.from_msg(stamp), WAIT)
+        try:
+            message = self._buffer.lookup_transform(target, source, Time.from_msg(stamp), WAIT)
+        except TransformError as error:
+            raise TransformError(f"no transform from {source!r} to {target!r}: {error}") from error
         q, t = message.transform.rotation, message.transform.translation
         return RigidTransform.from_quaternion([q.x, q.y, q.z, q.w], [t.x, t.y, t.z])
