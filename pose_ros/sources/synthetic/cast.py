@@ -33,9 +33,9 @@ WHERE = {
     "stand": _Where(), "turn": _Where(radius=0.5),
     "behind": _Where(turned=np.pi), "squat": _Where(radius=0.6),
     "reach": _Where(radius=0.75), "wave": _Where(radius=0.65), "sit": _Where(turned=0.9, radius=0.7),
-    "walk": _Where(ahead=(2.6, 3.8), aside=(0.0, 0.15), along=(0.3, 0.8), across=(0.5, 1.1), radius=0.5),
+    "walk": _Where(ahead=(2.6, 3.8), aside=(0.0, 0.15), along=(0.3, 0.8), across=(0.5, 1.1)),
     "cross": _Where(ahead=(2.2, 4.2), aside=(0.0, 0.05), along=(0.25, 0.4), across=(1.2, 1.6), radius=0.5),
-    "edge": _Where(ahead=(1.1, 2.2), aside=(0.4, 0.55), radius=0.75),
+    "edge": _Where(ahead=(1.1, 2.4), aside=(0.3, 0.55), radius=0.65),
 }  # fmt: skip
 
 
@@ -78,10 +78,10 @@ class Actor:
 
 def choose_cast(rng: np.random.Generator, people: int, motion: str, times: np.ndarray) -> list[Actor]:
     """So many people who do `motion`, or "mixed": each their own. They keep their distance at all `times`."""
-    for _ in range(TRIES):
+    for effort in range(TRIES):
         names = [motion if motion != "mixed" else str(rng.choice(sorted(MOTIONS))) for _ in range(people)]
         seeds = rng.integers(2**31, size=people).tolist()
-        stages = _places(rng, names, seeds, times)
+        stages = _places(rng, names, seeds, times, effort / TRIES)
         if stages is not None:
             shapes = [_shape(rng) for _ in names]
             looks = [(Body(shape), dress(rng, shape.gender)) for shape in shapes]
@@ -91,15 +91,15 @@ def choose_cast(rng: np.random.Generator, people: int, motion: str, times: np.nd
 
 
 def _places(
-    rng: np.random.Generator, names: list[str], seeds: list[int], times: np.ndarray
+    rng: np.random.Generator, names: list[str], seeds: list[int], times: np.ndarray, effort: float
 ) -> list[Stage] | None:
-    """A stage for each, or None where no place was found for somebody."""
+    """A stage for each, or None where no place was found for somebody. effort: 0 at first, 1 at last."""
     stages: list[Stage] = []
     ways: list[tuple[np.ndarray, float]] = []
     for name, seed in zip(names, seeds, strict=True):
         where = WHERE[name]
         for attempt in range(TRIES):
-            stage = _stage(rng, where, 1 + attempt / TRIES)
+            stage = _stage(rng, where, effort + attempt / TRIES)
             way = MOTIONS[name](np.random.default_rng(seed), times, stage).position
             if all(_apart(way, where.radius, *other) for other in ways):
                 break
@@ -117,13 +117,13 @@ def _apart(way: np.ndarray, radius: float, other: np.ndarray, other_radius: floa
     return not near and float(np.abs(bearings).mean()) > 0.15
 
 
-def _stage(rng: np.random.Generator, where: _Where, spread: float) -> Stage:
-    """A place by the ranges of `where`; the harder it is to find one, the farther back it may lie."""
-    ahead = rng.uniform(where.ahead[0], where.ahead[0] + spread * (where.ahead[1] - where.ahead[0]))
-    aside = rng.choice([-1, 1]) * rng.uniform(*where.aside) * ahead
+def _stage(rng: np.random.Generator, where: _Where, effort: float) -> Stage:
+    """A place by the ranges of `where`. As effort grows to 2, farther off and with smaller walks."""
+    ahead = rng.uniform(where.ahead[0], where.ahead[0] + (1 + effort) * (where.ahead[1] - where.ahead[0]))
+    aside = rng.choice([-1, 1]) * rng.uniform(where.aside[0], where.aside[1] + 0.1 * effort) * ahead
     facing = np.arctan2(-aside, -ahead) + rng.uniform(-where.turned, where.turned)
-    extent = (rng.uniform(*where.along), rng.uniform(*where.across))
-    return Stage(np.array([ahead, aside]), float(facing), extent)
+    extent = np.array([rng.uniform(*where.along), rng.uniform(*where.across)]) / (1 + effort)
+    return Stage(np.array([ahead, aside]), float(facing), (float(extent[0]), float(extent[1])))
 
 
 def _shape(rng: np.random.Generator) -> Shape:

@@ -9,7 +9,7 @@ import numpy as np
 from pose_ros.sources.synthetic.solids import Solid
 from pose_ros.sources.synthetic.textures import fabric, floor, paint, painting, plain, speckled, wood
 
-REACH = 0.7  # m, from where somebody is to the nearest piece
+REACH = 0.8  # m, from where somebody is to the nearest piece
 
 
 @dataclass(frozen=True)
