@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -10,9 +9,6 @@ import pytest
 
 from pose_ros import weights
 from pose_ros.errors import WeightsError
-
-# Before torch comes in: beside other work, threads that spin at barriers make networks ten times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
