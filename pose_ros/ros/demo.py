@@ -41,14 +41,14 @@ MADE_HERE = ("bag", "pictures", "source", "summary.json", "people.mp4", "contact
 def demo(source: str, out: Path) -> int:
     """Play `source` through the node and leave pictures, video, bag and figures in `out`."""
     _clear(out)
-    source = _drawn(source, out)
-    with open_source(source) as opened:
-        score = Score.of(opened)
+    played = _drawn(source, out)
+    with open_source(played) as opened:
+        score = Score.of(source, opened)
     prepare_dds()
     rclpy.init()
     recorder = Recorder(out)
     try:
-        _watch(source, out, recorder, again=score.truth is None and score.keys is not None)
+        _watch(played, out, recorder, again=score.truth is None and score.keys is not None)
     finally:
         recorder.close()
         rclpy.try_shutdown()
@@ -166,11 +166,11 @@ class Score:
     truth: PeopleTruth | None
 
     @classmethod
-    def of(cls, source: Source) -> Score:
+    def of(cls, name: str, source: Source) -> Score:
         try:
-            return cls(source.name, source.keys(), source.truth)
+            return cls(name, source.keys(), source.truth)
         except TypeError:  # no end
-            return cls(source.name, None, None)
+            return cls(name, None, None)
 
 
 def summarize(recorder: Recorder, score: Score) -> dict[str, Any]:
