@@ -138,6 +138,8 @@ def test_another_parent_begins_anew():
 def test_an_unknown_frame_lists_those_known(robot):
     with pytest.raises(TransformError, match=r"unknown frame 'bse'; valid: arm, base, camera, hand"):
         robot[0].lookup("map", "bse", 0)
+    with pytest.raises(TransformError, match="unknown frame 'bse'"):
+        robot[0].lookup("bse", "bse", 0)
     with pytest.raises(TransformError, match="none heard of yet"):
         TransformTree().lookup("map", "base", 0)
 
