@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import struct
 import sys
 
 import numpy as np
@@ -13,11 +14,9 @@ from std_msgs.msg import Header
 from pose_ros.encodings import decode_compressed_depth, decode_compressed_image, decode_depth, decode_image
 from pose_ros.errors import CameraError, FrameError
 from pose_ros.geometry.camera import PinholeCamera
-from pose_ros.ros.cdr import CompressedImageBytes, ImageBytes
 
 SECOND_NS = 1_000_000_000
-AnyImage = Image | CompressedImage | ImageBytes | CompressedImageBytes
-COMPRESSED = (CompressedImage, CompressedImageBytes)
+STAMP_BYTES = slice(4, 12)  # of a serialized message that starts with a Header
 FARTHEST_METRES = 100.0  # a room seen in 32FC1 whose median is beyond this is in millimetres
 
 
@@ -34,9 +33,22 @@ def header_of(stamp_ns: int, frame_id: str) -> Header:
     return Header(stamp=stamp_from_ns(stamp_ns), frame_id=frame_id)
 
 
-def rgb_from_message(message: AnyImage) -> np.ndarray:
+def read_header(serialized: bytes) -> tuple[int, str]:
+    """(stamp in ns, frame_id) of a serialized message that starts with a Header.
+
+    CDR: four bytes that tell the byte order, int32 seconds, uint32 nanoseconds, uint32 length of the string
+    with its closing zero, its characters.
+    """
+    order = "<" if serialized[1] & 1 else ">"
+    seconds, nanoseconds, length = struct.unpack_from(f"{order}iII", serialized, STAMP_BYTES.start)
+    first = STAMP_BYTES.stop + 4
+    frame_id = serialized[first : first + length - 1]
+    return seconds * SECOND_NS + nanoseconds, frame_id.decode()
+
+
+def rgb_from_message(message: Image | CompressedImage) -> np.ndarray:
     """(H,W,3) uint8 of a raw or compressed colour image; EncodingError where that cannot be."""
-    if isinstance(message, COMPRESSED):
+    if isinstance(message, CompressedImage):
         return decode_compressed_image(message.data, message.format)
     return decode_image(
         message.data,
@@ -48,12 +60,12 @@ def rgb_from_message(message: AnyImage) -> np.ndarray:
     )
 
 
-def depth_from_message(message: AnyImage) -> np.ndarray:
+def depth_from_message(message: Image | CompressedImage) -> np.ndarray:
     """(H,W) float32 metres of a raw or compressedDepth image, NaN = none.
 
     EncodingError where the bytes are no depth image, FrameError for 32FC1 that holds millimetres.
     """
-    if isinstance(message, COMPRESSED):
+    if isinstance(message, CompressedImage):
         depth, encoding = decode_compressed_depth(message.data, message.format), message.format[:5]
     else:
         encoding = message.encoding

@@ -19,7 +19,7 @@ from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
 from pose_ros.types import People, Person, RGBDFrame, TrackState
 from pose_ros.viz import draw_people
 
-# Diagnostics look for incompatible QoS: every event handler makes each turn of the executor slower.
+# Every event handler makes each turn of the executor slower; diagnostics look for incompatible QoS instead.
 NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 FORGET_AFTER_NS = 2 * SECOND_NS  # a lost person's own topics go when they have been away this long
 

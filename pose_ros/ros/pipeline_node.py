@@ -22,9 +22,9 @@ from pose_ros.config import option
 from pose_ros.errors import ConfigError, PoseError, TransformError
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.ros.conversions import stamp_from_ns
 from pose_ros.ros.diagnostics import AGE, Diagnostics
 from pose_ros.ros.health import Health
-from pose_ros.ros.memory import keep_freed_memory
 from pose_ros.ros.params import Parameters
 from pose_ros.ros.rgbd_input import InputConfig, Pair, RgbdInput
 from pose_ros.ros.transforms import Transforms
@@ -146,7 +146,7 @@ class PipelineNode(LifecycleNode):
         self.input = self.worker = None
         self.state = "inactive"
 
-    # A pair arrives in the input's thread; what follows happens in the worker's.
+    # A pair arrives in the executor's thread; what follows happens in the worker's.
 
     def _on_pair(self, pair: Pair) -> None:
         if self.output.is_wanted:
@@ -179,7 +179,7 @@ class PipelineNode(LifecycleNode):
         target = self._config.target_frame or frame.frame_id
         if target == frame.frame_id:
             return target, None
-        return target, self._transforms.lookup(target, frame.frame_id, frame.stamp_ns)
+        return target, self._transforms.lookup(target, frame.frame_id, stamp_from_ns(frame.stamp_ns))
 
     def _on_error(self, error: Exception) -> None:
         if not self.context.ok():
@@ -191,7 +191,6 @@ class PipelineNode(LifecycleNode):
 
 def spin(make_node: Callable[[], PipelineNode], arguments: list[str] | None = None) -> int:
     """Main function of a node: 1 if its parameters are wrong, else it runs until it is told to end."""
-    keep_freed_memory()
     rclpy.init(args=arguments)
     try:
         node = make_node()

@@ -14,31 +14,29 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from pose_ros.config import option
 from pose_ros.errors import FrameError
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.depth import register_depth
 from pose_ros.geometry.rigid import RigidTransform
-from pose_ros.ros.cdr import (
-    STAMP,
-    CompressedImageBytes,
-    ImageBytes,
-    read_compressed_image,
+from pose_ros.ros.conversions import (
+    STAMP_BYTES,
+    camera_from_message,
+    depth_from_message,
     read_header,
-    read_image,
+    rgb_from_message,
+    stamp_to_ns,
 )
-from pose_ros.ros.conversions import camera_from_message, depth_from_message, rgb_from_message
 from pose_ros.ros.health import Health
-from pose_ros.ros.listener import LeftToListener, Listener
 from pose_ros.ros.sync import RgbdSync
 from pose_ros.ros.transforms import Transforms
 from pose_ros.types import RGBDFrame
 
-# Diagnostics look for incompatible QoS: every event handler makes each turn of the executor slower.
+# Every event handler makes each turn of the executor slower; diagnostics look for incompatible QoS instead.
 NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
 INPUT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-READERS = (read_compressed_image, read_image)
 SAME_CAMERA = 0.5  # pixels by which two cameras of one frame may differ and still be the same
 
 
@@ -65,7 +63,7 @@ class Pair:
 
 
 class RgbdInput:
-    """Subscribes on construction and gives every pair to `on_pair`, in a thread of its own.
+    """Subscribes on construction and gives every pair to `on_pair`, in the executor's thread.
 
     Messages stay serialized until `frame(pair)`, which does the costly part, may be called from another
     thread, and is not called for pairs that are dropped.
@@ -82,45 +80,31 @@ class RgbdInput:
         self.sync = RgbdSync(round(config.slop * 1e9), config.queue)
         self._node, self._config, self._health, self._transforms = node, config, health, transforms
         self._on_pair = on_pair
-        self._read_image = READERS[config.image_transport == "raw"]
-        self._read_depth = READERS[config.depth_transport == "raw"]
+        self._image_type = Image if config.image_transport == "raw" else CompressedImage
+        self._depth_type = Image if config.depth_transport == "raw" else CompressedImage
         self._info: dict[str, bytes] = {}
         self._early: list = []  # pairs older than the first camera_info
         self._cameras: dict[str, tuple[bytes, PinholeCamera]] = {}
-        group = LeftToListener()
-        # What has come is served in this order: the camera of an image before the image.
+        # The executor serves what has come in this order: the camera of an image before the image.
         self.subscriptions = {
-            "camera_info": self._subscribe(group, "camera_info"),
-            "depth/camera_info": self._subscribe(group, "depth/camera_info"),
-            "image": self._subscribe(group, "image", config.image_transport),
-            "depth": self._subscribe(group, "depth", config.depth_transport),
+            "camera_info": self._subscribe(CameraInfo, "camera_info"),
+            "depth/camera_info": self._subscribe(CameraInfo, "depth/camera_info"),
+            "image": self._subscribe(self._image_type, "image", config.image_transport),
+            "depth": self._subscribe(self._depth_type, "depth", config.depth_transport),
         }
-        self._listener = Listener(node.context, list(self.subscriptions.values()), self._on_error)
 
     def close(self) -> None:
-        self._listener.close()
         for subscription in self.subscriptions.values():
             self._node.destroy_subscription(subscription)
         self.subscriptions = {}
 
-    def _subscribe(self, group: LeftToListener, topic: str, transport: str = "raw") -> Subscription:
-        kind = (
-            CameraInfo if topic.endswith("camera_info") else Image if transport == "raw" else CompressedImage
-        )
+    def _subscribe(self, kind: type, topic: str, transport: str = "raw") -> Subscription:
         # As image_transport does it: the transport's name follows the remapped base name.
         name = topic if transport == "raw" else f"{self._node.resolve_topic_name(topic)}/{transport}"
+        receive = functools.partial(self._receive, topic)
         return self._node.create_subscription(
-            kind,
-            name,
-            functools.partial(self._receive, topic),
-            INPUT_QOS,
-            callback_group=group,
-            event_callbacks=NO_EVENTS,
-            raw=True,
+            kind, name, receive, INPUT_QOS, raw=True, event_callbacks=NO_EVENTS
         )
-
-    def _on_error(self, error: Exception) -> None:
-        self._health.report("input", f"message refused: {error}")
 
     def _receive(self, topic: str, message: bytes) -> None:
         stamp_ns, frame_id = read_header(message)
@@ -147,25 +131,26 @@ class RgbdInput:
     def frame(self, pair: Pair) -> RGBDFrame:
         """Decode and register; raises a PoseError that says what is wrong with the messages."""
         started = time.perf_counter()
-        image, depth_image = self._read_image(pair.image), self._read_depth(pair.depth)
+        image = deserialize_message(pair.image, self._image_type)
+        depth_image = deserialize_message(pair.depth, self._depth_type)
         rgb, depth = rgb_from_message(image), depth_from_message(depth_image)
         camera = self._camera("camera_info", pair.camera_info)
         depth_camera = self._camera("depth/camera_info", pair.depth_info) if pair.depth_info else None
         self._health.stage("decode", (time.perf_counter() - started) * 1e3)
-        _, frame = read_header(pair.camera_info)
-        if frame != image.frame_id:
+        frame_id, (_, info_frame) = image.header.frame_id, read_header(pair.camera_info)
+        if info_frame != frame_id:
             self._health.report(
                 "camera_info frame",
-                f"camera_info is of frame {frame!r}, the image of {image.frame_id!r}: is it the image's own?",
+                f"camera_info is of frame {info_frame!r}, the image of {frame_id!r}: is it the image's own?",
                 error=False,
             )
-        depth = self._registered(depth, depth_image.frame_id, depth_camera, camera, image)
+        depth = self._registered(depth, depth_image.header.frame_id, depth_camera, camera, image.header)
         self._health.depth_invalid = float(np.isnan(depth[::8, ::8]).mean())
-        return RGBDFrame(rgb, depth, camera, image.stamp_ns, image.frame_id)
+        return RGBDFrame(rgb, depth, camera, stamp_to_ns(image.header.stamp), frame_id)
 
     def _camera(self, topic: str, info: bytes) -> PinholeCamera:
         """The same object as long as the numbers stay: it keeps the rays of its pixels."""
-        numbers = info[STAMP.stop :]
+        numbers = info[STAMP_BYTES.stop :]
         known, camera = self._cameras.get(topic, (b"", None))
         if camera is None or known != numbers:
             camera = camera_from_message(deserialize_message(info, CameraInfo), self._config.rectified)
@@ -178,22 +163,22 @@ class RgbdInput:
         depth_frame: str,
         depth_camera: PinholeCamera | None,
         camera: PinholeCamera,
-        image: ImageBytes | CompressedImageBytes,
+        header: Header,
     ) -> np.ndarray:
-        """Depth as `camera` sees it at the image's time; untouched where it is that already."""
-        is_aligned = depth_frame == image.frame_id and depth.shape == (camera.height, camera.width)
+        """Depth as `camera` sees it at the image's `header`; untouched where it is that already."""
+        is_aligned = depth_frame == header.frame_id and depth.shape == (camera.height, camera.width)
         if is_aligned and (depth_camera is None or _is_same(depth_camera, camera)):
             return depth
         if depth_camera is None:
             raise FrameError(
                 f"depth {depth.shape[::-1]} of frame {depth_frame!r} is not registered to the image "
-                f"{camera.width, camera.height} of frame {image.frame_id!r}: registering it needs "
+                f"{camera.width, camera.height} of frame {header.frame_id!r}: registering it needs "
                 "depth/camera_info, and none has come"
             )
         started = time.perf_counter()
         color_from_depth = RigidTransform.identity()
-        if depth_frame != image.frame_id:  # else one frame by its name: only the lenses differ
-            color_from_depth = self._transforms.lookup(image.frame_id, depth_frame, image.stamp_ns)
+        if depth_frame != header.frame_id:  # else one frame by its name: only the lenses differ
+            color_from_depth = self._transforms.lookup(header.frame_id, depth_frame, header.stamp)
         registered = register_depth(depth, depth_camera, camera, color_from_depth)
         self._health.stage("register", (time.perf_counter() - started) * 1e3)
         return registered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builtin_interfaces.msg import Time as TimeMessage
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -21,16 +22,16 @@ class Transforms:
         self._buffer: Buffer | None = None
 
     def listen(self) -> None:
-        """Subscribe to TF, if not done yet."""
+        """Subscribe to TF, if not done yet; call it from the executor's thread."""
         if self._buffer is None:
             self._buffer = make_buffer(self._node)
 
-    def lookup(self, target: str, source: str, stamp_ns: int) -> RigidTransform:
+    def lookup(self, target: str, source: str, stamp: TimeMessage) -> RigidTransform:
         """target_from_source at exactly this stamp; TransformError where TF does not know it."""
         if self._buffer is None:
             raise TransformError(f"no transform from {source!r} to {target!r}: nothing heard of TF yet")
         try:
-            message = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns), WAIT)
+            message = self._buffer.lookup_transform(target, source, Time.from_msg(stamp), WAIT)
         except TransformError as error:
             raise TransformError(f"no transform from {source!r} to {target!r}: {error}") from error
         q, t = message.transform.rotation, message.transform.translation

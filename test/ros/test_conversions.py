@@ -10,7 +10,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from pose_ros.errors import CameraError, FrameError
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.ros import conversions as c
-from pose_ros.ros.cdr import read_header
 
 CAMERA = PinholeCamera(610.0, 612.0, 321.5, 238.25, 640, 480, "plumb_bob", (0.1, -0.2, 0.001, 0.002, 0.05))
 
@@ -105,4 +104,4 @@ def test_what_cannot_be_a_camera_is_refused_by_the_frame_it_is_of(change, words)
 def test_a_header_is_read_without_the_rest_of_the_message(kind, frame_id):
     for stamp_ns in (0, 1, 1_700_000_000_999_999_999, 2**31 * 10**9 - 1):
         message = kind(header=c.header_of(stamp_ns, frame_id))
-        assert read_header(serialize_message(message)) == (stamp_ns, frame_id)
+        assert c.read_header(serialize_message(message)) == (stamp_ns, frame_id)
