@@ -1,14 +1,17 @@
-"""What the node itself costs, without inference: run by hand, prints CPU per pair and latencies as JSON.
+"""CPU of the node's process and the way from image to TF: run by hand, prints one line of JSON.
 
-    python test/ros/measure_node.py --people 1 --seconds 10 [--width 1280 --height 720]
+    python test/ros/measure_node.py --people 1 [--width 1280 --height 720]    without inference
+    python test/ros/measure_node.py --source FOLDER                           with the real networks
 
-The node runs in a process of its own with a pipeline that answers at once; this process publishes pairs at
-30 Hz and hears TF. Latency is from before the image is published to the TF of its stamp being received.
+The node runs in a process of its own, in the first case with a pipeline that answers at once; this process
+publishes pairs at 30 Hz and hears TF. Latency is from before an image is published to the TF of its stamp
+being received; a pair without that was dropped, or showed nobody.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -91,19 +94,28 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=30)
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--markers", action="store_true", help="hear skeletons/markers too")
+    parser.add_argument("--source", help="frames for the real networks, played lap after lap")
     options = parser.parse_args()
 
     from harness import Camera, Peer, Process
     from tf2_msgs.msg import TFMessage
-    from visualization_msgs.msg import MarkerArray
+
+    from pose_ros.sources.source import open_source
 
     rclpy.init()
     peer = Peer()
     camera = Camera(peer)
-    camera.model = PinholeCamera(600.0, 600.0, 320.0, 240.0, options.width, options.height)
     log = Path(tempfile.mkdtemp()) / "node.log"
-    node = Process(log, Path(__file__), "-p", f"people:={options.people}")
+    if options.source:
+        with open_source(options.source) as source:
+            camera.model = source.camera
+            shots = [camera.messages(frame.rgb, frame.depth) for frame in source]
+        node = Process(log, "pose_ros.ros.human_pose_node")
+    else:
+        camera.model = PinholeCamera(600.0, 600.0, 320.0, 240.0, options.width, options.height)
+        shots = [camera.messages(*scene((320, 240), camera=camera.model))]
+        node = Process(log, Path(__file__), "-p", f"people:={options.people}")
+    played = itertools.cycle(shots)
     usage = psutil.Process(node.pid)
     received: dict[int, float] = {}
     sent: dict[int, float] = {}
@@ -113,11 +125,9 @@ def main() -> None:
         received[stamp.sec * 10**9 + stamp.nanosec] = time.perf_counter()
 
     peer.create_subscription(TFMessage, "/tf", on_tf, 100)
-    if options.markers:
-        peer.create_subscription(MarkerArray, "skeletons/markers", lambda _: None, 10)
     try:
-        camera.wait_for_node()
-        messages = camera.messages(*scene((320, 240), camera=camera.model))
+        for publisher in (camera.image, camera.depth, camera.info):
+            peer.wait(publisher.get_subscription_count, "the node", timeout=120)
 
         def run(seconds: float, publish: bool) -> float:
             """CPU seconds the node took in that time."""
@@ -125,13 +135,13 @@ def main() -> None:
             for _ in range(round(seconds * options.rate)):
                 due = time.perf_counter() + 1 / options.rate
                 if publish:
-                    stamp = camera.publish(messages, time.time_ns())
+                    stamp = camera.publish(next(played), time.time_ns())
                     sent[stamp] = camera.published_at
                 peer.spin_for(due - time.perf_counter())
             after = usage.cpu_times()
             return after.user + after.system - before.user - before.system
 
-        run(2, True)  # warm up
+        run(5 if options.source else 2, True)  # warm up
         sent.clear()
         busy = run(options.seconds, True)
         peer.spin_for(0.5)
@@ -141,8 +151,8 @@ def main() -> None:
         print(
             json.dumps(
                 {
-                    "people": options.people,
-                    "size": f"{options.width}x{options.height}",
+                    "source": options.source or f"{options.people} people, no inference",
+                    "size": f"{camera.model.width}x{camera.model.height}",
                     "pairs_sent": len(sent),
                     "pairs_answered": pairs,
                     "node_cpu_ms_per_pair": round(1e3 * (busy - idle) / len(sent), 2),
