@@ -43,6 +43,10 @@ class TransformError(PoseError):
     """A transform between two frames that is not known at the time asked for."""
 
 
+class MeshError(PoseError):
+    """A mesh file that cannot be read, or whose triangles or size cannot be an object."""
+
+
 def unknown(kind: str, name: object, valid: Iterable[object]) -> str:
     """Message for a name that does not exist, listing those that do."""
     return f"unknown {kind} {name!r}; valid: {', '.join(str(v) for v in valid)}"

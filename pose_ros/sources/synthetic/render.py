@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.geometry.raster import rasterize
 from pose_ros.geometry.rigid import RigidTransform
-from pose_ros.sources.synthetic.raster import rasterize
 from pose_ros.sources.synthetic.room import Room
 from pose_ros.sources.synthetic.solids import Solid, View, cast
 from pose_ros.sources.synthetic.wardrobe import TEXTURE, Outfit, atlas

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.geometry.raster import NEAR
 from pose_ros.geometry.rigid import RigidTransform
-from pose_ros.sources.synthetic.raster import NEAR
 
 Texture = Callable[[np.ndarray], np.ndarray]  # points (N,3) in the solid's own frame -> rgb (N,3) in [0,1]
 _CORNERS = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, 8).T

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.geometry.raster import rasterize
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
-from pose_ros.sources.synthetic.raster import rasterize
 from pose_ros.sources.synthetic.solids import Solid, View, cast
 
 HEIGHT, WIDTH = 30, 40
