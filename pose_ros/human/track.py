@@ -13,6 +13,10 @@ from pose_ros.filters.one_euro import OneEuroConfig, OneEuroFilter
 from pose_ros.human.orient import orient
 from pose_ros.types import Keypoints2D, Keypoints3D, People, Person, RGBDFrame, TrackState
 
+# However short a patience is, it lasts so many frames: where frames come seldom, one of them is longer than
+# it and nobody would ever be confirmed. What comes less often than LONGEST_STEP is no stream.
+PATIENT_FRAMES, LONGEST_STEP = 2.5, 5.0  # frames, s
+
 
 @dataclass(frozen=True)
 class TrackConfig:
@@ -56,6 +60,7 @@ class PersonTracker:
         self._tracks: list[_Track] = []
         self._free = deque(f"p{n}" for n in range(1, self.config.max_people + 1))
         self._stamp: float | None = None
+        self._step = 0.0  # seconds between the latest two frames
         self.untracked = 0  # people for whom the pool held no id
 
     def update(self, frame: RGBDFrame, keypoints2d: Keypoints2D, keypoints3d: Keypoints3D) -> People:
@@ -63,8 +68,9 @@ class PersonTracker:
         stamp = frame.stamp_ns * 1e-9
         if self._stamp is not None and stamp < self._stamp:
             self.reset()  # a bag that starts again, or a clock that was set back
-        self._stamp = stamp
         self._drop_lost(stamp)
+        step = 0.0 if self._stamp is None else stamp - self._stamp
+        self._stamp, self._step = stamp, step if step < LONGEST_STEP else 0.0
         places, boxes = _places(keypoints3d), keypoints2d.box_xyxy
         tracks = self._assign(places, boxes)
         chosen = [n for n, track in enumerate(tracks) if track is not None]
@@ -97,9 +103,10 @@ class PersonTracker:
 
     def _drop_lost(self, stamp: float) -> None:
         for track in list(self._tracks):
-            # A tentative track that misses a frame was never anyone.
+            # A tentative track that is not seen again at once was never anyone.
             tracked = self._state(track) is TrackState.TRACKED
-            if stamp - track.stamp > (self.config.keep_lost if tracked else 0.1):
+            patience = max(self.config.keep_lost if tracked else 0.1, PATIENT_FRAMES * self._step)
+            if stamp - track.stamp > patience:
                 self._tracks.remove(track)
                 # An id that was seen rests as long as the pool allows; one never published need not.
                 (self._free.append if tracked else self._free.appendleft)(track.id)

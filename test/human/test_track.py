@@ -59,6 +59,15 @@ def test_someone_who_comes_back_soon_keeps_the_id_and_later_does_not():
     assert see(tracker, [(0.1, 0, 2)], 100).people[0].id != first
 
 
+@pytest.mark.parametrize("seconds", [0.12, 0.5, 1.5, 4.0])
+def test_people_are_confirmed_and_kept_however_seldom_frames_come(seconds):
+    tracker = PersonTracker(TrackConfig())
+    steps = round(seconds * 1e9 / STEP)
+    seen = [see(tracker, [(0, 0, 2)] if n != 5 else [], n * steps) for n in range(8)]
+    assert all(people.people[0].state is TrackState.TRACKED for people in seen[2:5] + seen[6:])
+    assert {person.id for people in seen for person in people} == {"p1"}
+
+
 def test_the_pool_is_bounded_and_ids_return():
     tracker = PersonTracker(TrackConfig(max_people=2))
     crowd = [(-1, 0, 3), (0, 0, 3), (1, 0, 3)]

@@ -32,6 +32,9 @@ AGREE, DETECTOR_WEIGHT = 0.1, 0.65  # of the person's size; weight of a key poin
 MARGIN = 1.25  # how much wider than the circle a region is cut
 
 SMALL_PEOPLE_EVERY = 4  # while everyone is followed, only so many searches look for small people too
+# Frames from one search to the next while everyone is followed, however slow frames come: on a slow machine
+# a search is due at every frame, makes every frame slower, and so stays due.
+FRAMES_BETWEEN = 5
 # Points the detector does not know move with the joint they hang on.
 ATTACHED = {"nose": ("mouth_left", "mouth_right")} | {
     f"{side}_{joint}": tuple(f"{side}_{part}" for part in parts)
@@ -80,6 +83,7 @@ class BlazePose(HumanEstimator):
     def reset(self) -> None:
         self._regions = Regions.empty()
         self._detected_ns: int | None = None
+        self._frames = 0  # since the last search
         self._searches = 0  # while everyone was followed
 
     @torch.inference_mode()
@@ -88,9 +92,9 @@ class BlazePose(HumanEstimator):
         followed, _ = self._landmarks(rgb, self._regions)
         people = _distinct(followed, self.config.same_person)
         lost = len(people) < len(self._regions)
-        every = self.config.detect_every if len(people) else self.config.search_every
-        if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns, every)):
-            self._detected_ns = stamp_ns
+        self._frames += 1
+        if len(people) < self.config.max_people and (lost or self._is_due(stamp_ns, len(people) > 0)):
+            self._detected_ns, self._frames = stamp_ns, 0
             self._searches = 0 if lost or not len(people) else self._searches + 1
             # Who comes in is seldom small, and a robot waits for the answer.
             only_large = self._searches % SMALL_PEOPLE_EVERY != 0
@@ -100,7 +104,11 @@ class BlazePose(HumanEstimator):
         self._regions = people.next_regions()
         return people.keypoints2d()
 
-    def _is_due(self, stamp_ns: int, every: float) -> bool:
+    def _is_due(self, stamp_ns: int, followed: bool) -> bool:
+        """A search for new people is due; `followed`: there are others already."""
+        if followed and self._frames < FRAMES_BETWEEN:
+            return False
+        every = self.config.detect_every if followed else self.config.search_every
         elapsed = np.inf if self._detected_ns is None else (stamp_ns - self._detected_ns) * 1e-9
         return not 0 <= elapsed < every
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig, regions_about
+from pose_ros.human.estimators.blazepose import FRAMES_BETWEEN, BlazePose, BlazePoseConfig, regions_about
 from pose_ros.human.similarity import distinct, similarity
 from pose_ros.skeleton import BLAZEPOSE_33, COCO_17
 from pose_ros.types import Keypoints2D
@@ -45,11 +45,14 @@ def test_most_searches_beside_followed_people_look_for_large_ones_only(blazepose
     monkeypatch.setattr(blazepose._detector, "_look", lambda rgb, side: looks.append(side) or look(rgb, side))
     full = blazepose.config.detector.long_side
     searches = []
-    for second in range(6):
+    for frame in range(5 * FRAMES_BETWEEN + 1):  # so slow that a search is due at every frame
         looks.clear()
-        blazepose.estimate(photos[0], second * 1_100_000_000)
-        searches.append(full in looks)
-    assert searches == [True, False, False, False, True, False]
+        blazepose.estimate(photos[0], frame * 1_100_000_000)
+        if looks:
+            searches.append((frame, full in looks))
+    assert searches == [
+        (n * FRAMES_BETWEEN, whole) for n, whole in enumerate([True, False, False, False, True, False])
+    ]
 
 
 def test_a_turned_photo_gives_turned_people_and_3d(blazepose, photos):
