@@ -1,0 +1,141 @@
+"""Which motions bring a shape, and its colours, onto itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.objects.bank import Bank
+from pose_ros.objects.fit import fit_to_field, to_object
+from pose_ros.objects.so3 import angle_between, even_rotations
+from pose_ros.objects.surface import Surface
+from pose_ros.types import Symmetries
+
+ROTATIONS = 4000  # tried, about 16 degrees apart
+KEPT = 400  # of them are refined
+POINTS = 500  # of the surface that are compared
+TOLERANCE = 0.006  # of the diameter: how far most of the surface may miss itself; scans of real things do
+SAME = np.radians(8)  # turns nearer than this are one
+TURNS = 24  # about an axis that are tried to find a continuous symmetry
+
+
+class SymmetryFinder:
+    """Looks for symmetries of one model by fitting its surface to its own distance field."""
+
+    def __init__(self, bank: Bank, surface: Surface) -> None:
+        """`bank` holds just this model."""
+        self._bank = bank
+        chosen = np.linspace(0, len(surface.points) - 1, POINTS).astype(int)
+        self._points = torch.as_tensor(surface.points[chosen], dtype=torch.float32)
+        self._center = self._points.mean(0)
+        self._diameter = float(bank.diameter[0])
+
+    def shape(self) -> Symmetries:
+        """Symmetries of the shape alone."""
+        turns, moves = self._symmetric(torch.as_tensor(even_rotations(ROTATIONS), dtype=torch.float32))
+        axes = [axis for axis in self._axis_candidates(turns) if self._is_continuous(axis)]
+        center = self._center.numpy().astype(float)
+        if not axes:
+            return Symmetries(_motions(*_distinct(turns, moves)))
+        axis = axes[0]
+        if any(abs(float(axis @ other)) < 0.9 for other in axes):
+            return Symmetries(Symmetries.none().discrete, None, True, center)
+        flipped = (turns @ axis) @ axis < -0.99
+        motions = Symmetries.none().discrete
+        if flipped.any():
+            both = torch.stack([torch.eye(3), turns[flipped][0]]), torch.stack([torch.zeros(3), moves[flipped][0]])
+            motions = _motions(*both)
+        return Symmetries(motions, axis.numpy().astype(float), False, center)
+
+    def error(self, rotation: torch.Tensor, translation: torch.Tensor) -> torch.Tensor:
+        """How far (B,) of the diameter all but the worst 5 % of the moved surface lie from the surface."""
+        model = torch.zeros(len(rotation), dtype=torch.long)
+        distance, _ = self._bank.distance(model, to_object(rotation, translation, self._points))
+        return torch.quantile(distance.abs(), 0.95, dim=1) / self._diameter
+
+    def _symmetric(self, turns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of these turns about the centre those that, once fitted, are symmetries; each with its shift."""
+        shift = self._center - turns @ self._center
+        best = self.error(turns, shift).argsort()[:KEPT]
+        turns, shift = turns[best], shift[best]
+        model = torch.zeros(len(turns), dtype=torch.long)
+        scales = [0.05 * self._diameter] * 4 + [0.02 * self._diameter] * 4
+        turns, shift = fit_to_field(self._bank, model, turns, shift, self._points, scales)
+        error = self.error(turns, shift)
+        order = error.argsort()
+        good = order[error[order] < TOLERANCE]
+        return turns[good], shift[good]
+
+    def _axis_candidates(self, turns: torch.Tensor) -> list[torch.Tensor]:
+        """Directions about which the shape may be round: its principal axes, and axes of large turns."""
+        spread = torch.linalg.eigh(torch.cov((self._points - self._center).T)).eigenvectors.T
+        vectors = Rotation.from_matrix(turns.numpy()).as_rotvec() if len(turns) else np.zeros((0, 3))
+        angles = np.linalg.norm(vectors, axis=1)
+        found = vectors[angles > 1.0] / angles[angles > 1.0, None]
+        axes: list[torch.Tensor] = list(spread)
+        for axis in torch.as_tensor(found, dtype=torch.float32):
+            if all(abs(float(axis @ other)) < np.cos(SAME) for other in axes) and len(axes) < 16:
+                axes.append(axis)
+        return axes
+
+    def _is_continuous(self, axis: torch.Tensor) -> bool:
+        """Every one of a ring of turns about the axis is a symmetry."""
+        angles = np.arange(1, TURNS)[:, None] * (2 * np.pi / TURNS)
+        turns = torch.as_tensor(Rotation.from_rotvec(angles * axis.numpy()).as_matrix(), dtype=torch.float32)
+        shift = self._center - turns @ self._center
+        model = torch.zeros(len(turns), dtype=torch.long)
+        fitted, moved = fit_to_field(
+            self._bank, model, turns, shift, self._points, [0.03 * self._diameter] * 6
+        )
+        near = angle_between(turns, fitted) < SAME
+        return bool((near & (self.error(fitted, moved) < 1.5 * TOLERANCE)).all())
+
+
+def _distinct(turns: torch.Tensor, moves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The identity and then one of each bunch of turns that are nearly the same."""
+    kept, shifts = [torch.eye(3)], [torch.zeros(3)]
+    for turn, move in zip(turns, moves, strict=True):
+        if all(float(angle_between(turn, other)) > 2 * SAME for other in kept):
+            kept.append(turn)
+            shifts.append(move)
+    return torch.stack(kept), torch.stack(shifts)
+
+
+def _motions(turns: torch.Tensor, moves: torch.Tensor) -> RigidTransform:
+    # Rounding in float32 leaves turns that are not quite orthogonal.
+    turns = Rotation.from_matrix(turns.numpy().astype(float)).as_matrix()
+    return RigidTransform(turns, moves.numpy().astype(float))
+
+
+COLOR_MEAN = 9.0  # of 255: two sides that differ less on average ...
+COLOR_MOST = 45.0  # ... and less than this in all but a twentieth of their surface look alike
+
+
+def color_symmetries(shape: Symmetries, surface: Surface) -> Symmetries:
+    """The part of a shape's symmetries that its colours have, too."""
+    tree = cKDTree(surface.points)
+
+    def alike(motions: RigidTransform) -> np.ndarray:
+        same = []
+        for rotation, translation in zip(motions.rotation, motions.translation, strict=True):
+            other = tree.query(surface.points @ rotation.T + translation)[1]
+            difference = np.abs(surface.colors - surface.colors[other]).mean(1)
+            same.append(difference.mean() < COLOR_MEAN and np.percentile(difference, 95) < COLOR_MOST)
+        return np.array(same)
+
+    if shape.is_continuous:
+        ring = Symmetries(Symmetries.none().discrete, shape.axis, shape.is_sphere, shape.center)
+        if alike(ring.sampled(TURNS)).all():
+            kept = alike(shape.discrete)
+            return Symmetries(_select(shape.discrete, kept), shape.axis, shape.is_sphere, shape.center)
+        return Symmetries.none()
+    return Symmetries(_select(shape.discrete, alike(shape.discrete)))
+
+
+def _select(motions: RigidTransform, chosen: np.ndarray) -> RigidTransform:
+    chosen = chosen.copy()
+    chosen[0] = True  # the identity is always one
+    return RigidTransform(motions.rotation[chosen], motions.translation[chosen])
