@@ -123,6 +123,11 @@ def message_from_rgb(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
     return _image(np.ascontiguousarray(rgb), "rgb8", 3, stamp_ns, frame_id)
 
 
+def message_from_mono(values: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    """mono8 Image of (H,W) uint8."""
+    return _image(np.ascontiguousarray(values, np.uint8), "mono8", 1, stamp_ns, frame_id)
+
+
 def message_from_depth(depth: np.ndarray, stamp_ns: int, frame_id: str, encoding: str = "16UC1") -> Image:
     """Image of (H,W) float32 metres: 16UC1 millimetres with 0 = none, or 32FC1 metres with NaN."""
     if encoding == "32FC1":

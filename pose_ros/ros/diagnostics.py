@@ -162,26 +162,38 @@ class Diagnostics:
         node.create_timer(1.0, self._tick)
 
     def _tick(self) -> None:
+        message = DiagnosticArray(status=[report.message() for report in self.reports()])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+        if self._node.input:
+            self._counts = replace(self._node.input.sync.counts)
+
+    def findings(self) -> list[str]:
+        """All that is not as it should be, in words."""
+        return [text for report in self.reports() for level, text in report.findings if level != OK]
+
+    def reports(self) -> list[Report]:
         node, health, name = self._node, self._node.health, self._node.get_name()
         note = node.pipeline.device_note if node.pipeline else "none"
-        reports = [work_report(name, health, node.state, note, node.worker.dropped if node.worker else 0)]
+        work = work_report(name, health, node.state, note, node.worker.dropped if node.worker else 0)
         if node.failure:
-            reports[0].say(ERROR, f"cannot be configured: {node.failure}")
-        elif node.input is None:
-            reports[0].say(WARN, f"{node.state}: waits for a lifecycle transition")
-        else:
-            if not node.output.is_wanted:
-                reports[0].say(OK, "idle: publish_tf is off and nobody listens")
-            for finding in deaf_subscribers(node, node.output.publishers()):
-                reports[0].say(WARN, finding)
-            silent = {
-                topic: reason
-                for topic, subscription in node.input.subscriptions.items()
-                if (reason := why_silent(node, subscription, topic, health.stream(topic)))
-            }
-            sync = node.input.sync
-            reports += [input_report(name, health, silent), pairing_report(name, sync, self._counts)]
-            self._counts = replace(sync.counts)
-        message = DiagnosticArray(status=[report.message() for report in reports])
-        message.header.stamp = node.get_clock().now().to_msg()
-        self._publisher.publish(message)
+            work.say(ERROR, f"cannot be configured: {node.failure}")
+            return [work]
+        if node.input is None:
+            work.say(WARN, f"{node.state}: waits for a lifecycle transition")
+            return [work]
+        node.describe(work)
+        if not node.output.is_wanted:
+            work.say(OK, "idle: publish_tf is off and nobody listens")
+        for finding in deaf_subscribers(node, node.output.publishers()):
+            work.say(WARN, finding)
+        silent = {
+            topic: reason
+            for topic, subscription in node.subscriptions_of_input.items()
+            if (reason := why_silent(node, subscription, topic, health.stream(topic)))
+        }
+        return [
+            work,
+            input_report(name, health, silent),
+            pairing_report(name, node.input.sync, self._counts),
+        ]

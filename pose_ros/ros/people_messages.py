@@ -1,21 +1,20 @@
-"""People to TF, markers and REP-155's messages. numpy values become Python's before a message sees them."""
+"""People to frames, markers, REP-155's messages. numpy values become Python's before a message sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose, Quaternion, TransformStamped, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, Header
-from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform, quaternion_from_matrix
 from pose_ros.human.human_description import joint_positions
+from pose_ros.ros.tf_messages import Frames
 from pose_ros.types import Origin, Person
 from pose_ros.viz import color_of
 
@@ -40,16 +39,6 @@ SKELETON2D_JOINTS = (
     "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
     "left_eye", "right_eye", "left_ear", "right_ear",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Frames:
-    """TF frames of M joints: `parent` and `child` names, `translation` (M,3) m, `quaternion` (M,4) xyzw."""
-
-    parent: list[str]
-    child: list[str]
-    translation: np.ndarray
-    quaternion: np.ndarray
 
 
 def frames_of(people: Iterable[Person], root: str, root_from_image: RigidTransform | None = None) -> Frames:
@@ -79,35 +68,6 @@ def frames_of(people: Iterable[Person], root: str, root_from_image: RigidTransfo
     return Frames(
         parent, child, np.concatenate(translation), quaternion_from_matrix(np.concatenate(rotation))
     )
-
-
-class TFMessages:
-    """Makes TFMessages out of the same parts every time: to construct them costs more than to fill them."""
-
-    def __init__(self) -> None:
-        self._transforms: dict[str, TransformStamped] = {}
-
-    def __call__(self, frames: Frames, header: Header) -> TFMessage:
-        """One TransformStamped a frame, all at the header's stamp; valid until the next call."""
-        translation, quaternion = frames.translation.tolist(), frames.quaternion.tolist()
-        return TFMessage(
-            transforms=[
-                self._filled(header, *row)
-                for row in zip(frames.parent, frames.child, translation, quaternion, strict=True)
-            ]
-        )
-
-    def _filled(
-        self, header: Header, parent: str, child: str, xyz: list[float], xyzw: list[float]
-    ) -> TransformStamped:
-        message = self._transforms.get(child)
-        if message is None:
-            message = self._transforms[child] = TransformStamped(child_frame_id=child)
-        message.header.stamp, message.header.frame_id = header.stamp, parent
-        translation, rotation = message.transform.translation, message.transform.rotation
-        translation.x, translation.y, translation.z = xyz
-        rotation.x, rotation.y, rotation.z, rotation.w = xyzw
-        return message
 
 
 def _colour(person_id: str, alpha: float = 1.0) -> ColorRGBA:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -16,11 +13,11 @@ from visualization_msgs.msg import MarkerArray
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
+from pose_ros.ros.publishing import is_heard, make_publisher
+from pose_ros.ros.tf_messages import TFMessages
 from pose_ros.types import People, Person, RGBDFrame, TrackState
 from pose_ros.viz import draw_people
 
-# Every event handler makes each turn of the executor slower; diagnostics look for incompatible QoS instead.
-NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 FORGET_AFTER_NS = 2 * SECOND_NS  # a lost person's own topics go when they have been away this long
 
 
@@ -33,20 +30,20 @@ class PeopleOutput:
 
     def __init__(self, node: Node, publish_tf: bool) -> None:
         self._node, self._publish_tf = node, publish_tf
-        self._tf = self._publisher(TFMessage, "/tf", 100)
-        self._tf_messages = messages.TFMessages()
-        self._markers = self._publisher(MarkerArray, "skeletons/markers")
-        self._annotated = self._publisher(Image, "image_annotated", 1)
+        self._tf = make_publisher(self._node, TFMessage, "/tf", 100)
+        self._tf_messages = TFMessages()
+        self._markers = make_publisher(self._node, MarkerArray, "skeletons/markers")
+        self._annotated = make_publisher(self._node, Image, "image_annotated", 1)
         self._tracked = None
         if messages.HAVE_HRI_MSGS:
-            self._tracked = self._publisher(messages.IdsList, "humans/bodies/tracked")
+            self._tracked = make_publisher(self._node, messages.IdsList, "humans/bodies/tracked")
         self._of_person: dict[str, dict[str, Publisher]] = {}
         self._last_seen_ns: dict[str, int] = {}
         self._marked: set[str] = set()
 
     @property
     def is_wanted(self) -> bool:
-        return self._publish_tf or any(map(_is_heard, self.publishers()))
+        return self._publish_tf or any(map(is_heard, self.publishers()))
 
     def publish_3d(self, people: People, root: str, root_from_image: RigidTransform | None = None) -> None:
         """TF and markers in the frame `root`; None where that is the image's own."""
@@ -55,7 +52,7 @@ class PeopleOutput:
             frames = messages.frames_of(tracked, root, root_from_image)
             if frames.child:
                 self._tf.publish(self._tf_messages(frames, header))
-        if _is_heard(self._markers):
+        if is_heard(self._markers):
             markers = messages.marker_array(tracked, header, root_from_image)
             gone = self._marked - {person.id for person in tracked}
             markers.markers += messages.delete_markers(gone, header).markers
@@ -75,10 +72,10 @@ class PeopleOutput:
                 ("roi", lambda p=person: messages.region_of_interest(p, frame.camera, header)),
                 ("joint_states", lambda p=person: messages.joint_state(p, header)),
             ):
-                if topic in topics and _is_heard(topics[topic]):
+                if topic in topics and is_heard(topics[topic]):
                     topics[topic].publish(message())
         self._forget(people.stamp_ns)
-        if _is_heard(self._annotated):
+        if is_heard(self._annotated):
             picture = draw_people(frame.rgb, people)
             self._annotated.publish(message_from_rgb(picture, people.stamp_ns, people.frame_id))
 
@@ -97,10 +94,10 @@ class PeopleOutput:
 
     def _topics_of(self, person: Person) -> dict[str, Publisher]:
         base = f"humans/bodies/{person.id}"
-        topics = {"joint_states": self._publisher(JointState, f"{base}/joint_states")}
+        topics = {"joint_states": make_publisher(self._node, JointState, f"{base}/joint_states")}
         if messages.HAVE_HRI_MSGS:
-            topics["skeleton2d"] = self._publisher(messages.Skeleton2D, f"{base}/skeleton2d")
-            topics["roi"] = self._publisher(messages.NormalizedRegionOfInterest2D, f"{base}/roi")
+            topics["skeleton2d"] = make_publisher(self._node, messages.Skeleton2D, f"{base}/skeleton2d")
+            topics["roi"] = make_publisher(self._node, messages.NormalizedRegionOfInterest2D, f"{base}/roi")
         self._of_person[person.id] = topics
         return topics
 
@@ -115,13 +112,6 @@ class PeopleOutput:
         yield from (publisher for publisher in shared if publisher)
         for topics in list(self._of_person.values()):
             yield from topics.values()
-
-    def _publisher(self, kind: Any, topic: str, depth: int = 10) -> Publisher:
-        return self._node.create_publisher(kind, topic, QoSProfile(depth=depth), event_callbacks=NO_EVENTS)
-
-
-def _is_heard(publisher: Publisher) -> bool:
-    return publisher.get_subscription_count() > 0
 
 
 def _tracked(people: People) -> list[Person]:

@@ -17,13 +17,14 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
+from rclpy.subscription import Subscription
 
 from pose_ros.config import option
 from pose_ros.errors import ConfigError, PoseError, TransformError
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.conversions import stamp_from_ns
-from pose_ros.ros.diagnostics import AGE, Diagnostics
+from pose_ros.ros.diagnostics import AGE, Diagnostics, Report
 from pose_ros.ros.health import Health
 from pose_ros.ros.params import Parameters
 from pose_ros.ros.rgbd_input import InputConfig, Pair, RgbdInput
@@ -69,14 +70,14 @@ class PipelineNode(LifecycleNode):
         config: Any,
         make_pipeline: Callable[[Any], Any],
         make_output: Callable[..., Output],
+        *more_configs: Any,
         **options: Any,
     ) -> None:
         super().__init__(name, **options)
         self.state = "unconfigured"
         self.failure = ""  # why it could not be configured
-        self.parameters = Parameters(
-            self, NodeConfig(), InputConfig(), config, read_only=("autostart",), why_fixed=self._why_fixed
-        )
+        configs = NodeConfig(), InputConfig(), config, *more_configs
+        self.parameters = Parameters(self, *configs, read_only=("autostart",), why_fixed=self._why_fixed)
         self.health = Health(log=self.get_logger().warning)
         self.pipeline: Any = None
         self.output: Output | None = None
@@ -100,7 +101,7 @@ class PipelineNode(LifecycleNode):
     # Transitions. rclpy swallows what they raise, so what can fail is caught and logged here.
 
     def on_configure(self, _: LifecycleState) -> TransitionCallbackReturn:
-        self._config, self._input_config, pipeline_config = self.parameters.configs
+        self._config, self._input_config, pipeline_config, *self.more_configs = self.parameters.configs
         try:
             self.pipeline = self._make_pipeline(pipeline_config)
             self.pipeline(BLANK)  # networks are slow the first time: that shall not be at the first image
@@ -149,8 +150,27 @@ class PipelineNode(LifecycleNode):
     # A pair arrives in the executor's thread; what follows happens in the worker's.
 
     def _on_pair(self, pair: Pair) -> None:
-        if self.output.is_wanted:
+        if self.is_wanted:
             self.worker.put(pair)
+
+    # What a node may do in its own way.
+
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody waits for a result."""
+        return self.output.is_wanted
+
+    @property
+    def subscriptions_of_input(self) -> dict[str, Subscription]:
+        """All that must come for the node to work, by topic."""
+        return self.input.subscriptions
+
+    def infer(self, frame: RGBDFrame, pair: Pair) -> Any:
+        """The result of a frame; in the worker's thread."""
+        return self.pipeline(frame)
+
+    def describe(self, report: Report) -> None:
+        """Add to what diagnostics says of the work."""
 
     def _process(self, pair: Pair) -> None:
         self.health.stage("wait", (time.perf_counter() - pair.arrived) * 1e3)
@@ -158,7 +178,7 @@ class PipelineNode(LifecycleNode):
         if frame.stamp_ns < self._last_stamp_ns:
             self.pipeline.reset()
         self._last_stamp_ns = frame.stamp_ns
-        result = self.pipeline(frame)
+        result = self.infer(frame, pair)
         for stage, milliseconds in self.pipeline.stage_ms.items():
             self.health.stage(stage, milliseconds)
         started = time.perf_counter()

@@ -60,6 +60,7 @@ class Pair:
     camera_info: bytes
     depth_info: bytes | None
     arrived: float  # time.perf_counter()
+    regions: bytes | None = None  # where objects may be in the image, of another topic
 
 
 class RgbdInput:

@@ -16,12 +16,13 @@ from pose_ros.ros import demo as demo_module
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.demo import Score, demo, summarize, write_album
 from pose_ros.ros.recorder import poses_of
+from pose_ros.ros.tf_messages import TFMessages
 from pose_ros.sources.truth import PeopleTruth, PersonTruth
 
 
 def test_tf_tells_where_the_joints_are():
     people = [someone("p1", 1), someone("p2", 2)]
-    heard = poses_of(messages.TFMessages()(messages.frames_of(people, "camera"), HEADER))
+    heard = poses_of(TFMessages()(messages.frames_of(people, "camera"), HEADER))
     assert set(heard) == {"p1", "p2"}
     for person in people:
         for name, pose in person.camera_from_joint.items():
@@ -36,7 +37,7 @@ HEARD = SimpleNamespace(
     images=[10, 20, 30],
     latency_ms=[5.0, 7.0],
     poses={
-        10: poses_of(messages.TFMessages()(messages.frames_of([PERSON], "camera"), HEADER)),
+        10: poses_of(TFMessages()(messages.frames_of([PERSON], "camera"), HEADER)),
         30: {},
     },
 )

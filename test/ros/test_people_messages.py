@@ -11,6 +11,7 @@ from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.conversions import header_of, stamp_to_ns
+from pose_ros.ros.tf_messages import TFMessages
 from pose_ros.skeleton import BLAZEPOSE_33, COCO_17
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, Person, TrackState
 
@@ -59,7 +60,7 @@ def test_the_tree_holds_every_joint_where_it_is(moved):
     people = [someone("p1", 1), someone("p2", 2)]
     root_from_image = pose(np.random.default_rng(9)) if moved else None
     frames = messages.frames_of(people, "root", root_from_image)
-    message = messages.TFMessages()(frames, HEADER)
+    message = TFMessages()(frames, HEADER)
     parents = {t.child_frame_id: t.header.frame_id for t in message.transforms}
     for person in people:
         body = f"body_{person.id}"
@@ -74,11 +75,11 @@ def test_the_tree_holds_every_joint_where_it_is(moved):
 
 
 def test_parts_of_the_last_message_do_not_live_on_in_the_next():
-    make = messages.TFMessages()
+    make = TFMessages()
     make(messages.frames_of([someone("p1", 1), someone("p2", 2)], "camera"), HEADER)
     again = make(messages.frames_of([someone("p1", 3)], "camera"), HEADER)
     assert {t.child_frame_id for t in again.transforms} == {f"{name}_p1" for name in FRAMES}
-    fresh = messages.TFMessages()(messages.frames_of([someone("p1", 3)], "camera"), HEADER)
+    fresh = TFMessages()(messages.frames_of([someone("p1", 3)], "camera"), HEADER)
     assert again == fresh
 
 
