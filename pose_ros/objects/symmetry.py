@@ -17,7 +17,8 @@ from pose_ros.types import Symmetries
 ROTATIONS = 4000  # tried, about 16 degrees apart
 KEPT = 400  # of them are refined
 POINTS = 500  # of the surface that are compared
-TOLERANCE = 0.006  # of the diameter: how far most of the surface may miss itself; scans of real things do
+# How far a surface may miss itself, of the diameter. Designs are exact; scans of real things are not.
+MEAN_ERROR, MOST_ERROR = 0.0075, 0.02  # on average; all but the worst twentieth
 SAME = np.radians(8)  # turns nearer than this are one
 TURNS = 24  # about an axis that are tried to find a continuous symmetry
 
@@ -36,37 +37,43 @@ class SymmetryFinder:
     def shape(self) -> Symmetries:
         """Symmetries of the shape alone."""
         turns, moves = self._symmetric(torch.as_tensor(even_rotations(ROTATIONS), dtype=torch.float32))
-        axes = [axis for axis in self._axis_candidates(turns) if self._is_continuous(axis)]
+        rings = [self._ring(axis) for axis in self._axis_candidates(turns)]
+        rings = [ring for ring in rings if ring is not None]
         center = self._center.numpy().astype(float)
-        if not axes:
-            return Symmetries(_motions(*_distinct(turns, moves)))
-        axis = axes[0]
+        if not rings:
+            return Symmetries(_motions(*_closed(*_distinct(turns, moves))))
+        axes = [axis for axis, _ in rings]
+        axis, center = rings[0]
         if any(abs(float(axis @ other)) < 0.9 for other in axes):
-            return Symmetries(Symmetries.none().discrete, None, True, center)
+            return Symmetries(Symmetries.none().discrete, None, True, self._center.numpy().astype(float))
         flipped = (turns @ axis) @ axis < -0.99
         motions = Symmetries.none().discrete
         if flipped.any():
-            both = torch.stack([torch.eye(3), turns[flipped][0]]), torch.stack([torch.zeros(3), moves[flipped][0]])
+            both = (
+                torch.stack([torch.eye(3), turns[flipped][0]]),
+                torch.stack([torch.zeros(3), moves[flipped][0]]),
+            )
             motions = _motions(*both)
         return Symmetries(motions, axis.numpy().astype(float), False, center)
 
-    def error(self, rotation: torch.Tensor, translation: torch.Tensor) -> torch.Tensor:
-        """How far (B,) of the diameter all but the worst 5 % of the moved surface lie from the surface."""
+    def _error(self, rotation: torch.Tensor, translation: torch.Tensor) -> torch.Tensor:
+        """How far (B,) the moved surface lies from the surface; up to 1 it counts as the same."""
         model = torch.zeros(len(rotation), dtype=torch.long)
         distance, _ = self._bank.distance(model, to_object(rotation, translation, self._points))
-        return torch.quantile(distance.abs(), 0.95, dim=1) / self._diameter
+        distance = distance.abs() / self._diameter
+        return torch.maximum(distance.mean(1) / MEAN_ERROR, distance.quantile(0.95, dim=1) / MOST_ERROR)
 
     def _symmetric(self, turns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Of these turns about the centre those that, once fitted, are symmetries; each with its shift."""
         shift = self._center - turns @ self._center
-        best = self.error(turns, shift).argsort()[:KEPT]
+        best = self._error(turns, shift).argsort()[:KEPT]
         turns, shift = turns[best], shift[best]
         model = torch.zeros(len(turns), dtype=torch.long)
         scales = [0.05 * self._diameter] * 4 + [0.02 * self._diameter] * 4
         turns, shift = fit_to_field(self._bank, model, turns, shift, self._points, scales)
-        error = self.error(turns, shift)
+        error = self._error(turns, shift)
         order = error.argsort()
-        good = order[error[order] < TOLERANCE]
+        good = order[error[order] < 1]
         return turns[good], shift[good]
 
     def _axis_candidates(self, turns: torch.Tensor) -> list[torch.Tensor]:
@@ -81,17 +88,25 @@ class SymmetryFinder:
                 axes.append(axis)
         return axes
 
-    def _is_continuous(self, axis: torch.Tensor) -> bool:
-        """Every one of a ring of turns about the axis is a symmetry."""
+    def _ring(self, axis: torch.Tensor) -> tuple[torch.Tensor, np.ndarray] | None:
+        """The axis, made precise, and a point on it, if all turns about it are symmetries."""
         angles = np.arange(1, TURNS)[:, None] * (2 * np.pi / TURNS)
         turns = torch.as_tensor(Rotation.from_rotvec(angles * axis.numpy()).as_matrix(), dtype=torch.float32)
         shift = self._center - turns @ self._center
         model = torch.zeros(len(turns), dtype=torch.long)
-        fitted, moved = fit_to_field(
-            self._bank, model, turns, shift, self._points, [0.03 * self._diameter] * 6
-        )
+        scales = [0.03 * self._diameter] * 6
+        fitted, moved = fit_to_field(self._bank, model, turns, shift, self._points, scales)
         near = angle_between(turns, fitted) < SAME
-        return bool((near & (self.error(fitted, moved) < 1.5 * TOLERANCE)).all())
+        if not (near & (self._error(fitted, moved) < 1.5)).all():
+            return None
+        # A fitted half turn shows its axis best; every turn keeps the points of the axis where they are.
+        vectors = Rotation.from_matrix(fitted.numpy()).as_rotvec()
+        vectors *= np.sign(vectors @ axis.numpy())[:, None]
+        precise = (vectors * np.sin(angles / 2)).sum(0)
+        still = (np.eye(3) - fitted.numpy().astype(float)).reshape(-1, 3)
+        center = self._center.numpy().astype(float)
+        offset = np.linalg.lstsq(still, moved.numpy().reshape(-1) - still @ center, rcond=0.05)[0]
+        return torch.as_tensor(precise / np.linalg.norm(precise), dtype=torch.float32), center + offset
 
 
 def _distinct(turns: torch.Tensor, moves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,6 +117,13 @@ def _distinct(turns: torch.Tensor, moves: torch.Tensor) -> tuple[torch.Tensor, t
             kept.append(turn)
             shifts.append(move)
     return torch.stack(kept), torch.stack(shifts)
+
+
+def _closed(turns: torch.Tensor, moves: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """With the products of all pairs: two symmetries one after the other are one, too."""
+    products = (turns[:, None] @ turns).reshape(-1, 3, 3)
+    shifts = ((turns[:, None] @ moves[None, :, :, None])[..., 0] + moves[:, None]).reshape(-1, 3)
+    return _distinct(torch.cat([turns[1:], products]), torch.cat([moves[1:], shifts]))
 
 
 def _motions(turns: torch.Tensor, moves: torch.Tensor) -> RigidTransform:

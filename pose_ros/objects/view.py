@@ -1,0 +1,67 @@
+"""One RGB-D frame on the device, as hypotheses look at it; lens distortion is taken out before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.types import RGBDFrame
+
+DEPTH_SIGMA = 1.2e-3  # m of noise at 1 m; stereo and structured light grow with the square
+DEPTH_STEP = 0.6e-3  # m that even near measurements are off by
+BLUR = 1.5  # px: colours are compared at the scale of the model's samples
+
+
+@dataclass(frozen=True)
+class View:
+    """depth (H,W) m, 0 = none. color (3,H,W) float32 in [0,255], slightly blurred. focal, center: (2,) px."""
+
+    depth: torch.Tensor
+    color: torch.Tensor
+    focal: torch.Tensor
+    center: torch.Tensor
+
+    @classmethod
+    def of(cls, frame: RGBDFrame, device: torch.device) -> View:
+        camera = frame.camera
+        depth = np.nan_to_num(frame.depth, posinf=0.0, neginf=0.0).clip(0)
+        color = cv2.GaussianBlur(frame.rgb, (0, 0), BLUR).transpose(2, 0, 1)
+        return cls(
+            torch.as_tensor(depth, device=device),
+            torch.as_tensor(np.ascontiguousarray(color), device=device).float(),
+            torch.tensor([camera.fx, camera.fy], dtype=torch.float32, device=device),
+            torch.tensor([camera.cx, camera.cy], dtype=torch.float32, device=device),
+        )
+
+    def project(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pixels (…,2) of points (…,3), their places in the flat image (…) and whether they lie in it."""
+        height, width = self.depth.shape
+        depth = points[..., 2].clamp_min(1e-3)
+        pixel = points[..., :2] / depth[..., None] * self.focal + self.center
+        column, row = pixel.round().unbind(-1)
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height) & (points[..., 2] > 1e-3)
+        place = torch.where(inside, row * width + column, torch.zeros_like(row)).long()
+        return pixel, place, inside
+
+
+def depth_sigma(depth: torch.Tensor) -> torch.Tensor:
+    """Standard deviation (…) m of a measurement at `depth` (…) m."""
+    return DEPTH_STEP + DEPTH_SIGMA * depth**2
+
+
+def rectified(frame: RGBDFrame) -> RGBDFrame:
+    """The frame as a lens without distortion would show it, same intrinsics; the frame itself if it has none."""
+    camera = frame.camera
+    if not camera.is_distorted:
+        return frame
+    straight = PinholeCamera(camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
+    x, y = np.moveaxis(camera.project(straight.ray_grid).astype(np.float32), -1, 0)
+    rgb = cv2.remap(frame.rgb, x, y, cv2.INTER_LINEAR)
+    depth = cv2.remap(
+        frame.depth, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan")
+    )
+    return RGBDFrame(rgb, depth, straight, frame.stamp_ns, frame.frame_id)
