@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Mesh:
             has_color=corner_rgb is not None,
         )
 
-    @property
+    @cached_property
     def bounds(self) -> np.ndarray:
         """(2,3): least and greatest corner of the box along the axes."""
         used = self.vertices[np.unique(self.triangles)]
