@@ -141,7 +141,7 @@ class DepthGrid:
         return found.view(bool)
 
     def areas(self, normals: np.ndarray | None = None) -> np.ndarray:
-        """(h,w) m² of surface in a cell, by its own normals or those given (3,); not beyond 10 times frontal."""
+        """(h,w) m² of surface in a cell, by its own normals or those given (3,); at most 10 times frontal."""
         normals = self.normals if normals is None else normals
         cosine = np.abs(np.einsum("hwc,...c->hw" if normals.ndim == 1 else "hwc,hwc->hw", self.rays, normals))
         return (self.depth / self.focal) ** 2 / np.maximum(cosine, 0.1)

@@ -11,8 +11,10 @@ from pose_ros.objects.depth_grid import DepthGrid
 LEAST_SEED = 12  # cells a piece starts from
 NECK = 5  # cells; pieces that hang together by less are parted
 GROWTH = 8  # cells a piece may grow to take up what was cut away
-CONTACT = 0.012  # m between points of pieces that touch, beside the noise
-LEAST_CONTACT = 6  # pairs of points
+TOUCH = 0.008  # m between points of pieces that touch, beside the noise
+REACH = 0.025  # m over which pieces with a gap between them may still be one
+THINNED = 0.005  # m: of points on borders that are nearer to each other one is enough
+LEAST_CONTACT = 3  # points of the piece that has fewer
 LOCAL = 0.03  # m around a contact where its fold is judged
 
 
@@ -31,13 +33,13 @@ def cut_apart(grid: DepthGrid, above: np.ndarray, maybe: np.ndarray, folds: np.n
 
 
 def _seeds(keep: np.ndarray) -> np.ndarray:
-    """Connected parts, also cut where they hang together by a few cells only: a fold is never seen complete."""
+    """Connected parts, cut also where a few cells only link them: a fold is never seen complete."""
     cells = keep.view(np.uint8)
     thick = cv2.erode(cells, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (NECK, NECK)))
     labels = _numbered(thick, 0)
-    # What is too thin to have a core is a part of its own, if it is not the rim of one.
-    rims = cv2.dilate((labels > 0).view(np.uint8), np.ones((NECK + 4, NECK + 4), np.uint8))
-    thin = _numbered(cells & (1 - rims), int(labels.max()))
+    # What is too thin to have a core is a piece of its own: not the mere rim of one.
+    rest = cells & (1 - cv2.dilate((labels > 0).view(np.uint8), np.ones((NECK + 4, NECK + 4), np.uint8)))
+    thin = _numbered(rest, int(labels.max()))
     return np.where(thin > 0, thin, labels)
 
 
@@ -72,66 +74,88 @@ def unions(grid: DepthGrid, labels: np.ndarray) -> list[frozenset[int]]:
     returned. Sides of one box fit well, things that lean on each other badly.
     """
     nodes = [frozenset([int(k)]) for k in np.unique(labels[labels > 0])]
-    affinity, weight = _contacts(grid, labels)
-    roots = set(nodes)
-    while affinity:
-        best = max(affinity, key=affinity.__getitem__)
+    contacts = _contacts(grid, labels)
+    while contacts:
+        best = max(contacts, key=lambda pair: contacts[pair][0])
         joined = best[0] | best[1]
         nodes.append(joined)
-        roots -= set(best)
-        sums: dict[frozenset[int], list[tuple[float, float]]] = {}
-        for pair in [pair for pair in affinity if set(pair) & set(best)]:
-            value, count = affinity.pop(pair), weight.pop(pair)
+        merged: dict[frozenset[int], tuple[float, float]] = {}
+        for pair in [pair for pair in contacts if best[0] in pair or best[1] in pair]:
+            fit, size = contacts.pop(pair)
             for other in set(pair) - set(best):
-                sums.setdefault(other, []).append((value, count))
-        for other, values in sums.items():
-            count = sum(n for _, n in values)
-            affinity[joined, other] = sum(value * n for value, n in values) / count
-            weight[joined, other] = count
-        roots.add(joined)
+                before, count = merged.get(other, (0.0, 0.0))
+                merged[other] = (before * count + fit * size) / (count + size), count + size
+        contacts |= {(joined, other): contact for other, contact in merged.items()}
     return nodes
 
 
-def _contacts(grid: DepthGrid, labels: np.ndarray) -> tuple[dict, dict]:
+def _contacts(grid: DepthGrid, labels: np.ndarray) -> dict[tuple[frozenset, frozenset], tuple[float, float]]:
     """How well pieces fit that touch: points on their borders lie near each other, whatever lies between.
 
-    By pair of sets of one piece each: fit in [-1,1.5], and the number of points that touch.
+    Pair of sets of one piece each -> fit in [-1.5,1.5], and the number of points that touch.
     """
-    border = _borders(labels)
-    points, owner = grid.points[border], labels[border]
+    points, owner = _border_points(grid, labels)
     if len(points) < 2:
-        return {}, {}
-    reach = CONTACT + 3 * grid.noise * float(np.median(points[:, 2])) ** 2
-    near = cKDTree(points).query_pairs(reach, output_type="ndarray")
+        return {}
+    noise = 3 * grid.noise * float(np.median(points[:, 2])) ** 2
+    near = cKDTree(points).query_pairs(REACH + noise, output_type="ndarray")
     near = near[owner[near[:, 0]] != owner[near[:, 1]]]
     if not len(near):
-        return {}, {}
-    names = np.sort(owner[near], axis=1)
-    pairs, index, counts = np.unique(names, axis=0, return_inverse=True, return_counts=True)
-    index = index.reshape(-1)
+        return {}
+    ends = owner[near]
+    near = np.where((ends[:, 0] > ends[:, 1])[:, None], near[:, ::-1], near)
+    pairs, index = np.unique(owner[near], axis=0, return_inverse=True)
+    order = np.argsort(index.reshape(-1), kind="stable")
+    starts = np.searchsorted(index.reshape(-1)[order], np.arange(len(pairs) + 1))
     lengths = np.bincount(owner)
-    affinity, weight = {}, {}
-    for k in np.flatnonzero(counts >= LEAST_CONTACT):
-        a, b = (int(name) for name in pairs[k])
-        touching = near[index == k]
-        share = len(np.unique(touching)) / (2 * min(lengths[a], lengths[b]))
-        pair = frozenset([a]), frozenset([b])
-        affinity[pair] = _outwardness(grid, labels, a, b, points[touching].mean((0, 1))) + share / 2
-        weight[pair] = float(counts[k])
-    return affinity, weight
+    pieces = _points_of(grid, labels)
+    found = {}
+    for (a, b), start, end in zip(pairs.tolist(), starts[:-1], starts[1:], strict=True):
+        touching = near[order[start:end]]
+        first, second = np.unique(touching[:, 0]), np.unique(touching[:, 1])
+        size = min(len(first), len(second))
+        if size < LEAST_CONTACT:
+            continue
+        gap = np.linalg.norm(points[touching[:, 0]] - points[touching[:, 1]], axis=1)
+        gap = max(float(np.percentile(gap, 10)) - TOUCH - noise, 0) / REACH
+        share = size / min(lengths[a], lengths[b])
+        middle = (points[first].mean(0) + points[second].mean(0)) / 2
+        fit = _outwardness(pieces[a], pieces[b], middle) + share / 2 - gap
+        found[frozenset([a]), frozenset([b])] = fit, float(size)
+    return found
 
 
-def _outwardness(grid: DepthGrid, labels: np.ndarray, a: int, b: int, middle: np.ndarray) -> float:
-    """1 where, around their contact, two pieces face away from each other as the sides of a box do; -1: inwards."""
+def _border_points(grid: DepthGrid, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (B,3) on the borders of pieces, thinned out, and whose they are (B,)."""
+    border = _borders(labels)
+    points, owner = grid.points[border], labels[border]
+    if not len(points):
+        return points, owner
+    voxel = np.floor(points / THINNED).astype(np.int64) & 0xFFFF
+    name = ((voxel[:, 0] << 32) | (voxel[:, 1] << 16) | voxel[:, 2]) * (int(labels.max()) + 1) + owner
+    first = np.unique(name, return_index=True)[1]
+    return points[first], owner[first]
+
+
+def _points_of(grid: DepthGrid, labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Points and normals of every piece, by its number."""
+    flat = labels.ravel()
+    cells = np.flatnonzero(flat)
+    cells = cells[np.argsort(flat[cells], kind="stable")]
+    parts = np.split(cells, np.searchsorted(flat[cells], np.arange(1, flat.max() + 1)))
+    points, normals = grid.points.reshape(-1, 3), grid.normals.reshape(-1, 3)
+    return [(points[part], normals[part]) for part in parts]
+
+
+def _outwardness(a: tuple[np.ndarray, ...], b: tuple[np.ndarray, ...], middle: np.ndarray) -> float:
+    """Around their contact, do two pieces face away from each other (1: sides of a box) or inwards (-1)?"""
     normals, places = [], []
-    for piece in (a, b):
-        cells = labels == piece
-        points = grid.points[cells]
+    for points, directions in (a, b):
         near = ((points - middle) ** 2).sum(1) < LOCAL**2
         if not near.any():
             return 0.0
         places.append(points[near].mean(0))
-        normals.append(grid.normals[cells][near].mean(0))
+        normals.append(directions[near].mean(0))
     across = places[0] - places[1]
     return float((normals[0] - normals[1]) @ across / max(2 * np.linalg.norm(across), 1e-6))
 
@@ -142,26 +166,18 @@ def _borders(labels: np.ndarray) -> np.ndarray:
     return (labels > 0) & (cv2.erode(as_float, kernel) != cv2.dilate(as_float, kernel))
 
 
-def openness(grid: DepthGrid, mask: np.ndarray, others: np.ndarray) -> float:
+def openness(mask: np.ndarray, depth: np.ndarray, others: np.ndarray, noise: float, border: int) -> float:
     """How much of a mask's outline is its own: 1 where what lies around is behind it or what it stands on.
 
-    0 where the image ends or something nearer hides it, a third where it touches one of the `others`.
+    0 where the image ends (at `border` cells of it) or something nearer hides it, a third where it touches
+    one of the `others`. All (h,w): a part of the grid that holds the mask and two cells around it.
     """
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    h, w = mask.shape
-    part = (
-        slice(max(rows[0] - 3, 0), min(rows[-1] + 4, h)),
-        slice(max(columns[0] - 3, 0), min(columns[-1] + 4, w)),
-    )
-    inside = mask[part].view(np.uint8)
     kernel = np.ones((5, 5), np.uint8)
-    ring = (cv2.dilate(inside, kernel) > 0) & (inside == 0)
-    own = cv2.dilate(np.where(inside > 0, grid.depth[part], 0), kernel)  # the farthest of its own nearby
-    around = grid.depth[part]
-    slack = 0.008 + 4 * grid.noise * around**2
-    known = ring & (around > 0)
-    hidden = known & (around < own - slack)
-    beside = known & ~hidden & (np.abs(around - own) <= slack) & others[part]
-    border = mask[0].sum() + mask[-1].sum() + mask[:, 0].sum() + mask[:, -1].sum()
-    total = ring.sum() / 2 + border  # the ring is two cells wide
-    return float((ring.sum() / 2 - hidden.sum() / 2 - beside.sum() / 3) / max(total, 1))
+    ring = (cv2.dilate(mask.view(np.uint8), kernel) > 0) & ~mask
+    own = cv2.dilate(np.where(mask, depth, 0), kernel)[ring]  # the farthest of its own nearby
+    around = depth[ring]
+    slack = 0.008 + 4 * noise * around**2
+    hidden = (around > 0) & (around < own - slack)
+    beside = (around > 0) & ~hidden & (np.abs(around - own) <= slack) & others[ring]
+    length = len(around) / 2  # the ring is two cells wide
+    return float((length - hidden.sum() / 2 - beside.sum() / 3) / max(length + border, 1))

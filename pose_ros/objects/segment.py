@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from pose_ros.config import option
 from pose_ros.objects.depth_grid import DepthGrid
@@ -25,10 +26,8 @@ class SegmentConfig:
     noise: float = option(
         0.0015, "Depth noise (sigma) at 1 m; it grows with depth squared", unit="m", range=(0.0001, 0.05)
     )
-    min_size: float = option(
-        0.02, "Least extent of a thing along its longest side", unit="m", range=(0.003, 1.0)
-    )
-    max_size: float = option(0.5, "Greatest extent of a thing", unit="m", range=(0.02, 5.0))
+    min_size: float = option(0.02, "Least length of a thing", unit="m", range=(0.003, 1.0))
+    max_size: float = option(0.5, "Greatest length of a thing", unit="m", range=(0.02, 5.0))
     min_support_area: float = option(
         0.03, "A plane with less in sight is no table, floor or wall", unit="m²", range=(0.001, 10.0)
     )
@@ -61,7 +60,7 @@ class Segmenter:
         return _at_full_size(frame, grid, pieces, candidates)
 
     def _is_support(self, grid: DepthGrid, plane: Plane) -> bool:
-        """Too large for a thing, or what is around it stands on it, rather than it being the face of a thing."""
+        """Too large for a thing, or what is around stands on it; else it is the face of a thing."""
         if _extent(grid.points[plane.region]) > self.config.max_size:
             return True
         return _carries(grid, plane) > 0.5
@@ -74,18 +73,24 @@ class Segmenter:
         if count == 0:
             return []
         cells = np.bincount(pieces.ravel(), minlength=count + 1)
+        boxes = _boxes(pieces, count)
         found = []
         for union in unions(grid, pieces):
             chosen = np.zeros(count + 1, bool)
             chosen[list(union)] = True
             size = cells[chosen].sum()
-            mask = chosen[pieces]
-            if size < LEAST_CELLS or not c.min_size <= _extent(grid.points[mask]) <= c.max_size:
+            if size < LEAST_CELLS:
                 continue
-            sure = np.clip(np.percentile(clear[mask], 90) - 1, 0, 1) * size / (size + SMALL)
-            found.append((chosen, float(openness(grid, mask, pieces > 0) * sure)))
-        best = sorted(found, key=lambda candidate: -candidate[1])
-        return _distinct(best, cells)[: c.max_candidates]
+            part = _part(boxes[chosen], grid.shape, 3)
+            mask = chosen[pieces[part]]
+            if not c.min_size <= _extent(grid.points[part][mask]) <= c.max_size:
+                continue
+            sure = np.clip(_high(clear[part][mask]) - 1, 0, 1) * size / (size + SMALL)
+            border = _border_length(mask, part, grid.shape)
+            own = openness(mask, grid.depth[part], pieces[part] > 0, grid.noise, border)
+            found.append((chosen, float(own * sure)))
+        found.sort(key=lambda candidate: -candidate[1])
+        return [found[k] for k in _distinct(np.array([f[0] for f in found]), cells)][: c.max_candidates]
 
 
 def _above(grid: DepthGrid, supports: list[Plane]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -121,52 +126,110 @@ def _extent(points: np.ndarray) -> float:
     """m along the longest of the principal directions, without the outermost hundredths."""
     if len(points) < 3:
         return 0.0
-    points = points[:: max(len(points) // 2000, 1)].astype(float)
-    axes = np.linalg.eigh(np.cov(points.T))[1]
-    low, high = np.percentile(points @ axes, [1.5, 98.5], axis=0)
-    return float((high - low).max() / 0.97)
+    points = points[:: len(points) // 600 + 1].astype(float)
+    points = points - points.mean(0)
+    along = np.sort(points @ np.linalg.eigh(points.T @ points)[1][:, 2])
+    outer = int(0.015 * len(along))
+    return float((along[-1 - outer] - along[outer]) / 0.97)
 
 
-def _distinct(
-    candidates: list[tuple[np.ndarray, float]], cells: np.ndarray
-) -> list[tuple[np.ndarray, float]]:
-    kept: list[tuple[np.ndarray, float]] = []
-    for chosen, score in candidates:
-        same = any(cells[chosen & other].sum() > SAME * cells[chosen | other].sum() for other, _ in kept)
-        if not same:
-            kept.append((chosen, score))
+def _high(values: np.ndarray) -> float:
+    """What a tenth of the values exceed."""
+    values = values[:: len(values) // 600 + 1]
+    return float(np.partition(values, int(0.9 * len(values)))[int(0.9 * len(values))])
+
+
+def _boxes(pieces: np.ndarray, count: int) -> np.ndarray:
+    """(count + 1,4): first and last row, first and last column of each piece; row 0 is of no piece."""
+    boxes = np.zeros((count + 1, 4), int)
+    for number, found in enumerate(ndimage.find_objects(pieces, count), 1):
+        if found is not None:
+            boxes[number] = found[0].start, found[0].stop - 1, found[1].start, found[1].stop - 1
+    return boxes
+
+
+def _part(boxes: np.ndarray, shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
+    """The part of an image that holds all the boxes and a margin."""
+    top, left = boxes[:, 0].min() - margin, boxes[:, 2].min() - margin
+    bottom, right = boxes[:, 1].max() + margin + 1, boxes[:, 3].max() + margin + 1
+    return slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
+
+
+def _border_length(mask: np.ndarray, part: tuple[slice, slice], shape: tuple[int, int]) -> int:
+    """Cells of a mask, which is that part of an image, along the image's border."""
+    rows, columns = part
+    length = mask[0].sum() * (rows.start == 0) + mask[-1].sum() * (rows.stop == shape[0])
+    return int(
+        length + mask[:, 0].sum() * (columns.start == 0) + mask[:, -1].sum() * (columns.stop == shape[1])
+    )
+
+
+def _distinct(chosen: np.ndarray, cells: np.ndarray) -> list[int]:
+    """Positions of candidates (N,K) that are not nearly the same as an earlier one."""
+    if not len(chosen):
+        return []
+    both = (chosen * cells).astype(float) @ chosen.T
+    size = np.diag(both)
+    same = both > SAME * (size[:, None] + size - both)
+    kept: list[int] = []
+    for n in range(len(chosen)):
+        if not same[n, kept].any():
+            kept.append(n)
     return kept
 
 
-def _at_full_size(frame, grid: DepthGrid, pieces: np.ndarray, candidates) -> Detections2D:
+def _at_full_size(
+    frame: RGBDFrame, grid: DepthGrid, pieces: np.ndarray, candidates: list[tuple[np.ndarray, float]]
+) -> Detections2D:
     """Masks at the frame's own size, their holes and gaps without depth filled."""
     height, width = frame.depth.shape
     if not candidates:
         return Detections2D.empty(height, width)
     step = grid.step
     full = np.repeat(np.repeat(pieces, step, axis=0), step, axis=1)[:height, :width]
-    known = np.isfinite(frame.depth) & (frame.depth > 0)
+    known = frame.depth > 0  # NaN compares false
     size = CLOSING * width // 640 | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    boxes = _boxes(pieces, int(pieces.max())) * step
+    boxes[:, [1, 3]] += step - 1
     masks = np.zeros((len(candidates), height, width), bool)
     for mask, (chosen, _) in zip(masks, candidates, strict=True):
-        own = chosen[full]
-        rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
-        part = (
-            slice(max(rows[0] - size, 0), rows[-1] + size + 1),
-            slice(max(columns[0] - size, 0), columns[-1] + size + 1),
-        )
-        own = own[part].view(np.uint8)
+        part = _part(boxes[chosen], (height, width), size)
+        own = chosen[full[part]].view(np.uint8)
         wide = cv2.copyMakeBorder(own, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
         closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, kernel)[size:-size, size:-size]
-        filled = _without_holes(own | (closed & ~known[part]))
-        mask[part] = filled > 0
+        mask[part] = _without_holes(own | (closed & ~known[part]), frame.depth[part])
     return Detections2D(masks, ("",) * len(masks), np.array([score for _, score in candidates]))
 
 
-def _without_holes(mask: np.ndarray) -> np.ndarray:
-    """Small holes are closed, whatever is seen through them; large ones (a mug's handle) stay."""
+def _without_holes(mask: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Holes are closed if they are small or what is seen in them goes on from around them, as in a bowl.
+
+    What is seen through a mug's handle is farther away, and not the mug.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] < 0.01 * mask.sum()
-    small[0] = False
-    return mask | small[labels]
+    filled = mask > 0
+    total = int(mask.sum())
+    for hole in range(1, count):
+        left, top, width, height, area = stats[hole]
+        inner = left > 0 and top > 0 and left + width < mask.shape[1] and top + height < mask.shape[0]
+        if not inner or area > 0.3 * total:
+            continue
+        part = slice(top - 1, top + height + 1), slice(left - 1, left + width + 1)
+        cells = labels[part] == hole
+        if area < 0.01 * total or _goes_on(cells, mask[part] > 0, depth[part]):
+            filled[part] |= cells
+    return filled
+
+
+def _goes_on(hole: np.ndarray, mask: np.ndarray, depth: np.ndarray) -> bool:
+    """Depth just within a hole is that just outside of it."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    rim = cv2.dilate(hole.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    edge = hole & (cv2.erode(hole.view(np.uint8), cross, iterations=2) == 0)
+    within, outside = depth[edge], depth[rim & mask]
+    within, outside = within[within > 0], outside[outside > 0]
+    if len(within) < 0.5 * edge.sum() or not len(outside):
+        return True  # nothing is known of it: where a camera sees nothing there is more often a thing
+    # Compared as wholes: a bowl's bottom is a little farther than its wall, a table behind a handle much.
+    return bool(abs(np.median(within) - np.median(outside)) < 0.012 * max(1.0, float(np.median(outside))))
