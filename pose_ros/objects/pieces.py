@@ -13,7 +13,9 @@ NECK = 5  # cells; pieces that hang together by less are parted
 GROWTH = 8  # cells a piece may grow to take up what was cut away
 TOUCH = 0.008  # m between points of pieces that touch, beside the noise
 REACH = 0.025  # m over which pieces with a gap between them may still be one
-THINNED = 0.005  # m: of points on borders that are nearer to each other one is enough
+THINNED = 0.006  # m: of points on borders that are nearer to each other one is enough
+SPLINTER = 300  # cells; what is larger is a piece in its own right
+GOOD_FIT = 0.2  # of pieces that surely belong together
 LEAST_CONTACT = 3  # points of the piece that has fewer
 LOCAL = 0.03  # m around a contact where its fold is judged
 
@@ -67,16 +69,38 @@ def _grown(grid: DepthGrid, labels: np.ndarray, into: np.ndarray) -> np.ndarray:
     return np.where(seeded | (into & near & (distance <= GROWTH)), labels.ravel()[source], 0)
 
 
+def absorbed(grid: DepthGrid, labels: np.ndarray) -> np.ndarray:
+    """The same pieces, but splinters are part of the larger piece that they fit best, if they fit one at all.
+
+    Noise and flying pixels break splinters off the rims of things, and they touch everything.
+    """
+    count = int(labels.max())
+    cells = np.bincount(labels.ravel(), minlength=count + 1)
+    best: dict[int, tuple[float, int]] = {}
+    for (a, b), (fit, _) in _contacts(grid, labels).items():
+        small, large = (a, b) if cells[a] < cells[b] else (b, a)
+        if cells[small] < min(SPLINTER, cells[large] / 4) and fit > max(GOOD_FIT, best.get(small, (0.0,))[0]):
+            best[small] = fit, large
+    number = np.arange(count + 1)
+    for small in sorted(best, key=cells.__getitem__, reverse=True):  # larger ones know where they went
+        number[small] = number[best[small][1]]
+    return np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.int32)[labels]
+
+
 def unions(grid: DepthGrid, labels: np.ndarray) -> list[frozenset[int]]:
     """Sets of pieces that may be one thing: each alone, and what comes of joining those that touch.
 
     The two that fit best are joined first, then the next, until nothing touches: a tree, whose every node is
-    returned. Sides of one box fit well, things that lean on each other badly.
+    returned. Sides of one box fit well, things that lean on each other badly: where none fits well any more,
+    all the pairs that touch are returned, too.
     """
     nodes = [frozenset([int(k)]) for k in np.unique(labels[labels > 0])]
-    contacts = _contacts(grid, labels)
+    contacts = {(frozenset([a]), frozenset([b])): found for (a, b), found in _contacts(grid, labels).items()}
+    doubtful: list[frozenset[int]] = []
     while contacts:
         best = max(contacts, key=lambda pair: contacts[pair][0])
+        if contacts[best][0] < GOOD_FIT and not doubtful:
+            doubtful = [a | b for a, b in contacts]
         joined = best[0] | best[1]
         nodes.append(joined)
         merged: dict[frozenset[int], tuple[float, float]] = {}
@@ -86,13 +110,13 @@ def unions(grid: DepthGrid, labels: np.ndarray) -> list[frozenset[int]]:
                 before, count = merged.get(other, (0.0, 0.0))
                 merged[other] = (before * count + fit * size) / (count + size), count + size
         contacts |= {(joined, other): contact for other, contact in merged.items()}
-    return nodes
+    return list(dict.fromkeys(nodes + doubtful))
 
 
-def _contacts(grid: DepthGrid, labels: np.ndarray) -> dict[tuple[frozenset, frozenset], tuple[float, float]]:
+def _contacts(grid: DepthGrid, labels: np.ndarray) -> dict[tuple[int, int], tuple[float, float]]:
     """How well pieces fit that touch: points on their borders lie near each other, whatever lies between.
 
-    Pair of sets of one piece each -> fit in [-1.5,1.5], and the number of points that touch.
+    Two pieces -> fit in [-1.5,1.5], and the number of points that touch.
     """
     points, owner = _border_points(grid, labels)
     if len(points) < 2:
@@ -121,7 +145,7 @@ def _contacts(grid: DepthGrid, labels: np.ndarray) -> dict[tuple[frozenset, froz
         share = size / min(lengths[a], lengths[b])
         middle = (points[first].mean(0) + points[second].mean(0)) / 2
         fit = _outwardness(pieces[a], pieces[b], middle) + share / 2 - gap
-        found[frozenset([a]), frozenset([b])] = fit, float(size)
+        found[a, b] = fit, float(size)
     return found
 
 

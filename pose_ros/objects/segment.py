@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from pose_ros.config import option
 from pose_ros.objects.depth_grid import DepthGrid
-from pose_ros.objects.pieces import cut_apart, openness, unions
+from pose_ros.objects.pieces import absorbed, cut_apart, openness, unions
 from pose_ros.objects.planes import Plane, find_planes
 from pose_ros.types import Detections2D, RGBDFrame
 
@@ -56,6 +56,7 @@ class Segmenter:
         supports = [plane for plane in planes if self._is_support(grid, plane)]
         above, maybe, clear = _above(grid, supports)
         pieces = cut_apart(grid, above, maybe, grid.folds(np.radians(c.fold_angle)))
+        pieces = absorbed(grid, pieces)
         candidates = self._candidates(grid, pieces, clear)
         return _at_full_size(frame, grid, pieces, candidates)
 
