@@ -1,0 +1,162 @@
+"""First poses: hypotheses from everywhere, fitted and weighed in batches, a funnel from many to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pose_ros.config import option
+from pose_ros.objects.bank import Bank
+from pose_ros.objects.fit import fit_to_field
+from pose_ros.objects.model import ObjectModel
+from pose_ros.objects.refine import refine
+from pose_ros.objects.segments import Segments
+from pose_ros.objects.so3 import angle_between, even_rotations
+from pose_ros.objects.verify import Evidence, look, weigh
+from pose_ros.objects.view import View
+
+# The funnel, from wide to narrow: points of the segment, samples of the surface.
+WIDE_POINTS, WIDE_SAMPLES = 40, 64
+MIDDLE_POINTS, MIDDLE_SAMPLES = 128, 160
+NARROW_POINTS, NARROW_SAMPLES = 320, 512
+SAME_TURN, SAME_PLACE = 0.2, 0.05  # rad, diameters: hypotheses nearer than this are one
+
+
+@dataclass(frozen=True)
+class RegisterConfig:
+    rotations: int = option(600, "rotations tried for an object without symmetry", range=(50, 20000))
+    lateral: float = option(
+        0.25, "how far aside starts lie, for objects partly hidden", unit="diameters", range=(0.0, 1.0)
+    )
+    middle: int = option(64, "hypotheses that reach the second stage", range=(4, 4096))
+    narrow: int = option(10, "hypotheses that reach the last stage", range=(1, 256))
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """B poses of models for segments, best first as far as known; tensors (B,…)."""
+
+    model: torch.Tensor
+    segment: torch.Tensor
+    rotation: torch.Tensor
+    translation: torch.Tensor
+    evidence: Evidence | None = None
+    information: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.model)
+
+    def select(self, chosen: torch.Tensor) -> Hypotheses:
+        return Hypotheses(
+            self.model[chosen],
+            self.segment[chosen],
+            self.rotation[chosen],
+            self.translation[chosen],
+            self.evidence and self.evidence.select(chosen),
+            None if self.information is None else self.information[chosen],
+        )
+
+    @staticmethod
+    def joined(parts: list[Hypotheses]) -> Hypotheses:
+        fields = zip(*((h.model, h.segment, h.rotation, h.translation) for h in parts), strict=True)
+        evidence = None
+        if parts[0].evidence is not None:
+            columns = zip(*(vars(h.evidence).values() for h in parts), strict=True)
+            evidence = Evidence(*(torch.cat(column) for column in columns))
+        information = None if parts[0].information is None else torch.cat([h.information for h in parts])
+        return Hypotheses(*(torch.cat(field) for field in fields), evidence, information)
+
+
+class Register:
+    """Searches segments for models from nothing."""
+
+    def __init__(self, models: list[ObjectModel], bank: Bank, config: RegisterConfig | None = None) -> None:
+        self.config = config or RegisterConfig()
+        self.bank = bank
+        self._rotations = [self._start_rotations(model) for model in models]
+
+    def __call__(self, view: View, segments: Segments, model: int, segment: int) -> Hypotheses:
+        """The best distinct hypotheses of one model for one segment, the best first."""
+        wide = self._wide(view, segments, self._starts(segments, model, segment))
+        diameter = float(self.bank.diameter[model])
+        scales = [share * diameter for share in (0.05, 0.035, 0.025, 0.02)]
+        rotation, translation = fit_to_field(
+            self.bank, wide.model, wide.rotation, wide.translation,
+            segments.points[wide.segment, :MIDDLE_POINTS], scales,
+        )  # fmt: skip
+        middle = Hypotheses(wide.model, wide.segment, rotation, translation)
+        middle = self.ranked(view, segments, middle, MIDDLE_POINTS, MIDDLE_SAMPLES)
+        return self.polished(view, segments, self._distinct(middle, self.config.narrow))
+
+    def polished(
+        self, view: View, segments: Segments, hypotheses: Hypotheses, iterations: int = 6
+    ) -> Hypotheses:
+        """The hypotheses fitted to points and outline of their segments, the best first."""
+        h = hypotheses
+        rotation, translation, information = refine(
+            self.bank, h.model, h.rotation, h.translation, view,
+            segments.points[h.segment, :NARROW_POINTS], segments.away[h.segment], NARROW_SAMPLES, iterations,
+        )  # fmt: skip
+        fitted = Hypotheses(h.model, h.segment, rotation, translation, None, information)
+        return self.ranked(view, segments, fitted, NARROW_POINTS, NARROW_SAMPLES)
+
+    def ranked(
+        self, view: View, segments: Segments, hypotheses: Hypotheses, points: int, samples: int
+    ) -> Hypotheses:
+        """The same, weighed with so many points and samples, the best first."""
+        h = hypotheses
+        sight = look(self.bank, h.model, h.rotation, h.translation, view, samples)
+        height_width = segments.mask.shape[1]
+        in_segment = segments.mask.reshape(-1)[h.segment[:, None] * height_width + sight.place]
+        cloud = segments.points[h.segment, :points]
+        evidence = weigh(self.bank, h.model, h.rotation, h.translation, sight, cloud, in_segment)
+        weighed = Hypotheses(h.model, h.segment, h.rotation, h.translation, evidence, h.information)
+        return weighed.select(evidence.fitness.argsort(descending=True))
+
+    def _start_rotations(self, model: ObjectModel) -> torch.Tensor:
+        """Rotations all over SO(3), one of each set that the shape's symmetry makes equal."""
+        group = torch.as_tensor(model.shape_symmetries.sampled(36).rotation, dtype=torch.float32)
+        # A continuous symmetry leaves a two-dimensional family: it must be cut from a denser set.
+        count = self.config.rotations * (5 if model.shape_symmetries.is_continuous else 1)
+        turns = torch.as_tensor(even_rotations(count), dtype=torch.float32)
+        if len(group) > 1:
+            # Nearest the identity among its equals: the trace is largest.
+            trace = torch.einsum("nij,gji->ng", turns, group)
+            turns = turns[trace[:, 0] >= trace.max(1).values - 1e-4]
+        return turns.to(self.bank.device)
+
+    def _starts(self, segments: Segments, model: int, segment: int) -> Hypotheses:
+        """Every rotation at the place where its visible side has the segment's centroid, and beside it."""
+        turns = self._rotations[model]
+        centroid = segments.points[segment].mean(0)
+        view = self.bank.view_of(turns, centroid.expand(len(turns), 3))
+        place = centroid - (turns @ self.bank.visible_center[model, view][..., None])[..., 0]
+        aside = self.config.lateral * self.bank.diameter[model]
+        steps = torch.tensor([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], device=turns.device)
+        place = (place[:, None] + steps * aside).reshape(-1, 3)
+        turns = turns.repeat_interleave(len(steps), 0)
+        same = torch.ones(len(turns), dtype=torch.long, device=turns.device)
+        return Hypotheses(same * model, same * segment, turns, place)
+
+    def _wide(self, view: View, segments: Segments, starts: Hypotheses) -> Hypotheses:
+        h, diameter = starts, float(self.bank.diameter[starts.model[0]])
+        scales = [share * diameter for share in (0.2, 0.12, 0.07)]
+        points = segments.points[h.segment[0], :WIDE_POINTS]
+        rotation, translation = fit_to_field(self.bank, h.model, h.rotation, h.translation, points, scales)
+        fitted = Hypotheses(h.model, h.segment, rotation, translation)
+        return self.ranked(view, segments, fitted, WIDE_POINTS, WIDE_SAMPLES).select(
+            torch.arange(min(self.config.middle, len(fitted)), device=points.device)
+        )
+
+    def _distinct(self, ranked: Hypotheses, count: int) -> Hypotheses:
+        """The first `count` that are no repetition of a better one."""
+        near_turn = angle_between(ranked.rotation[:, None], ranked.rotation[None]) < SAME_TURN
+        apart = (ranked.translation[:, None] - ranked.translation[None]).norm(dim=-1)
+        same = (near_turn & (apart < SAME_PLACE * self.bank.diameter[ranked.model])).cpu().numpy()
+        kept: list[int] = []
+        for number in range(len(ranked)):
+            if len(kept) < count and not same[number, kept].any():
+                kept.append(number)
+        return ranked.select(torch.tensor(kept, device=ranked.model.device))

@@ -1,0 +1,198 @@
+"""All models against all segments: who is where, no pixel belonging to two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from pose_ros.config import option
+from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.objects.appearance import mismatch
+from pose_ros.objects.bank import Bank
+from pose_ros.objects.model import ObjectModel
+from pose_ros.objects.region import claimed
+from pose_ros.objects.register import NARROW_SAMPLES, Hypotheses, Register, RegisterConfig
+from pose_ros.objects.score import features, probability
+from pose_ros.objects.segments import Segments, segments_of
+from pose_ros.objects.uncertainty import covariance_of
+from pose_ros.objects.verify import look
+from pose_ros.objects.view import View
+from pose_ros.types import Detections2D, ObjectPoses, RGBDFrame
+
+TURNED = 4  # hypotheses of a pair whose colours are compared
+AXIS_STEPS = 36  # turns about a continuous axis of the shape that its colours may tell apart
+KEPT = 2  # hypotheses of a pair that take part in the contest
+TOO_LARGE, TOO_SMALL = 1.15, 0.18  # a segment's length over the model's diameter
+SHARED = 0.35  # of what supports a pose may belong to a better one
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    least_score: float = option(0.5, "poses less probable are not reported", range=(0.0, 1.0))
+    register: RegisterConfig = field(default_factory=RegisterConfig)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Hypotheses of all pairs with their scores (B,) and features (B,F), the most probable first."""
+
+    hypotheses: Hypotheses
+    score: torch.Tensor
+    rows: torch.Tensor
+
+
+class Search:
+    """Finds every instance of every model in one view."""
+
+    def __init__(
+        self, models: dict[str, ObjectModel], bank: Bank, config: SearchConfig | None = None
+    ) -> None:
+        self.config = config or SearchConfig()
+        self.labels, self.models, self.bank = list(models), list(models.values()), bank
+        self.register = Register(self.models, bank, self.config.register)
+        device = bank.device
+        self._turns = [_exchanges(model, device) for model in self.models]
+
+    def __call__(
+        self, frame: RGBDFrame, view: View, detections: Detections2D, labels: Iterable[str] | None = None
+    ) -> tuple[ObjectPoses, dict[str, str]]:
+        """Poses of a frame without lens distortion, and for labels not found why; of `labels` only, if given."""
+        segments = segments_of(frame, detections, view)
+        wanted = self.labels if labels is None else [label for label in self.labels if label in set(labels)]
+        contest, reasons = self.contest(view, segments, wanted)
+        if contest is None:
+            return ObjectPoses.empty(*frame.depth.shape), reasons
+        return self._decided(frame, view, contest, wanted, reasons)
+
+    def contest(
+        self, view: View, segments: Segments, wanted: list[str]
+    ) -> tuple[Contest | None, dict[str, str]]:
+        """The best hypotheses of all pairs that may fit, and why labels have none."""
+        entries, reasons = [], {}
+        for label in wanted:
+            model = self.labels.index(label)
+            pairs = [segment for segment in range(len(segments)) if self._may_fit(segments, model, segment)]
+            if not pairs:
+                reasons[label] = self._why_no_pair(segments, model)
+            entries += [self._entry(view, segments, model, segment) for segment in pairs]
+        if not entries:
+            return None, reasons
+        hypotheses = Hypotheses.joined([entry.hypotheses for entry in entries])
+        score, rows = torch.cat([e.score for e in entries]), torch.cat([e.rows for e in entries])
+        order = score.argsort(descending=True)
+        return Contest(hypotheses.select(order), score[order], rows[order]), reasons
+
+    def _may_fit(self, segments: Segments, model: int, segment: int) -> bool:
+        if segments.label[segment]:
+            return segments.label[segment] == self.labels[model]
+        share = segments.extent[segment] / self.models[model].diameter
+        return TOO_SMALL <= share <= TOO_LARGE
+
+    def _why_no_pair(self, segments: Segments, model: int) -> str:
+        if not len(segments):
+            return "no segment has enough depth"
+        if any(segments.label):
+            return "no segment has its label"
+        sizes = ", ".join(f"{100 * extent:.0f}" for extent in sorted(segments.extent, reverse=True)[:5])
+        return (
+            f"no segment of its size: it is {100 * self.models[model].diameter:.0f} cm, they are {sizes} cm"
+        )
+
+    def _entry(self, view: View, segments: Segments, model: int, segment: int) -> Contest:
+        found = self.register(view, segments, model, segment)
+        wrong = torch.zeros(len(found), device=self.bank.device)
+        if self.models[model].is_textured:
+            found, wrong = self._by_colors(view, segments, found, model)
+        value = found.evidence.fitness - wrong
+        best = value.argsort(descending=True)
+        found, wrong, value = found.select(best), wrong[best], value[best]
+        rival = value[1:].max() if len(value) > 1 else value.new_tensor(0.0)
+        margin = torch.where(
+            torch.arange(len(value), device=value.device) == 0, value - rival, value - value[0]
+        )
+        rows = features(found.evidence, wrong, margin)[:KEPT]
+        return Contest(found.select(torch.arange(len(rows), device=rows.device)), probability(rows), rows)
+
+    def _by_colors(
+        self, view: View, segments: Segments, found: Hypotheses, model: int
+    ) -> tuple[Hypotheses, torch.Tensor]:
+        """The best hypotheses, each turned into that of its lookalikes whose colours fit best."""
+        turns, moves = self._turns[model]
+        found = found.select(torch.arange(min(TURNED, len(found)), device=turns.device))
+        rotation = (found.rotation[:, None] @ turns).reshape(-1, 3, 3)
+        moved = (found.rotation[:, None] @ moves[None, :, :, None])[..., 0] + found.translation[:, None]
+        which = torch.full((len(rotation),), model, device=turns.device)
+        sight = look(self.bank, which, rotation, moved.reshape(-1, 3), view, NARROW_SAMPLES)
+        wrong = mismatch(self.bank, which, rotation, sight, view).reshape(len(found), len(turns))
+        chosen = wrong.argmin(1)
+        row = torch.arange(len(found), device=turns.device)
+        picked = Hypotheses(
+            found.model,
+            found.segment,
+            rotation.reshape(len(found), len(turns), 3, 3)[row, chosen],
+            moved[row, chosen],
+        )
+        polished = self.register.polished(view, segments, picked, iterations=3)
+        sight = look(self.bank, polished.model, polished.rotation, polished.translation, view, NARROW_SAMPLES)
+        return polished, mismatch(self.bank, polished.model, polished.rotation, sight, view)
+
+    def _decided(
+        self, frame: RGBDFrame, view: View, contest: Contest, wanted: list[str], reasons: dict[str, str]
+    ) -> tuple[ObjectPoses, dict[str, str]]:
+        """The most probable first takes its pixels; who needs the same ones after that loses."""
+        h = contest.hypotheses
+        sight = look(self.bank, h.model, h.rotation, h.translation, view, NARROW_SAMPLES)
+        support = sight.facing * sight.match
+        free = torch.ones(view.depth.numel(), device=self.bank.device)
+        kept: list[int] = []
+        masks = []
+        for number in range(len(h)):
+            label = self.labels[int(h.model[number])]
+            score = float(contest.score[number])
+            if score < self.config.least_score:
+                reasons.setdefault(label, self._why_rejected(contest, number))
+                continue
+            mine = support[number]
+            taken = float((mine * (1 - free[sight.place[number]])).sum() / mine.sum().clamp_min(1e-6))
+            if taken > SHARED:
+                reasons.setdefault(label, f"best {score:.2f}, but its pixels are another object's")
+                continue
+            mask = claimed(self.bank, h, number, view) & (free > 0)
+            free = free * ~mask
+            kept.append(number)
+            masks.append(mask.reshape(view.depth.shape).cpu().numpy())
+        found = {self.labels[int(h.model[number])] for number in kept}
+        reasons = {label: reason for label, reason in reasons.items() if label not in found}
+        if not kept:
+            return ObjectPoses.empty(*frame.depth.shape), reasons
+        best = h.select(torch.tensor(kept, device=self.bank.device))
+        poses = ObjectPoses(
+            RigidTransform(best.rotation.cpu().double().numpy(), best.translation.cpu().double().numpy()),
+            tuple(self.labels[int(model)] for model in best.model),
+            contest.score[kept].cpu().double().numpy(),
+            covariance_of(best, self.models),
+            best.evidence.visible.cpu().double().numpy(),
+            np.stack(masks),
+        )
+        return poses, reasons
+
+    def _why_rejected(self, contest: Contest, number: int) -> str:
+        e = contest.hypotheses.evidence.select(torch.tensor([number]))
+        text = f"best {float(contest.score[number]):.2f}"
+        worst = {
+            f"sees through {100 * float(e.seen_through):.0f} % of it": float(e.seen_through),
+            f"only {100 * float(e.match):.0f} % of its surface was measured where expected": 1
+            - float(e.match),
+            f"{100 * (1 - float(e.explained)):.0f} % of the segment is not explained": 1 - float(e.explained),
+        }
+        return f"{text}: {max(worst, key=worst.get)}"
+
+
+def _exchanges(model: ObjectModel, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Motions (G,3,3), (G,3) under which the shape stays as it is: its colours may not."""
+    motions = model.shape_symmetries.sampled(AXIS_STEPS)
+    turns = torch.as_tensor(motions.rotation, dtype=torch.float32, device=device)
+    return turns, torch.as_tensor(motions.translation, dtype=torch.float32, device=device)

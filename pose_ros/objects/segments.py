@@ -1,0 +1,84 @@
+"""Regions of an image as registration needs them: points, and how far each pixel is from the region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from pose_ros.objects.view import View
+from pose_ros.types import Detections2D, RGBDFrame
+
+POINTS = 512  # of a segment that are kept
+LEAST_POINTS = 30  # a segment with fewer measured pixels says nothing
+HALVED = 2  # distances to a segment are kept at half resolution
+FAR = 40.0  # px; farther from the segment is as bad
+
+
+@dataclass(frozen=True)
+class Segments:
+    """N segments of one view. points (N,P,3) m in random order; mask (N,H*W) bool; away (N,h,w) px: distance
+    of pixels outside to the segment, at half resolution. extent (N,) m, label and index: of the detection.
+    """
+
+    points: torch.Tensor
+    mask: torch.Tensor
+    away: torch.Tensor
+    extent: np.ndarray
+    label: tuple[str, ...]
+    index: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def segments_of(frame: RGBDFrame, detections: Detections2D, view: View) -> Segments:
+    """Those of the detections that have enough depth."""
+    depth, rays = frame.depth, frame.camera.ray_grid
+    points, away, extent, kept = [], [], [], []
+    rng = np.random.default_rng(0)
+    for index, mask in enumerate(detections.mask):
+        place = np.flatnonzero(mask & (depth > 0))
+        if len(place) < LEAST_POINTS:
+            continue
+        place = place[rng.permutation(len(place))]
+        place = np.resize(place, POINTS)
+        cloud = rays.reshape(-1, 3)[place] * depth.reshape(-1)[place, None]
+        points.append(cloud)
+        extent.append(_extent(cloud))
+        away.append(distance_to(mask))
+        kept.append(index)
+    height, width = depth.shape
+    device = view.depth.device
+
+    def tensor(values: Sequence[np.ndarray], empty: tuple[int, ...]) -> torch.Tensor:
+        stacked = np.stack(values) if len(values) else np.zeros(empty, np.float32)
+        return torch.as_tensor(stacked, device=device)
+
+    return Segments(
+        tensor(points, (0, POINTS, 3)),
+        tensor([detections.mask[index].reshape(-1) for index in kept], (0, height * width)).bool(),
+        tensor(away, (0, (height + 1) // HALVED, (width + 1) // HALVED)),
+        np.array(extent),
+        tuple(detections.label[index] for index in kept),
+        tuple(kept),
+    )
+
+
+def distance_to(mask: np.ndarray) -> np.ndarray:
+    """Distance (h,w) float32 px from each pixel to the mask (H,W), at half resolution, at most FAR."""
+    small = np.ascontiguousarray(mask[::HALVED, ::HALVED]).astype(np.uint8)
+    if not small.any():
+        return np.full(small.shape, FAR, np.float32)
+    return np.minimum(cv2.distanceTransform(1 - small, cv2.DIST_L2, 3) * HALVED, FAR)
+
+
+def _extent(cloud: np.ndarray) -> float:
+    """Length of the cloud (P,3) along its longest direction, without the outermost points."""
+    centered = cloud - np.median(cloud, axis=0)
+    direction = np.linalg.eigh(centered.T @ centered)[1][:, -1]
+    low, high = np.percentile(centered @ direction, [3, 97])
+    return float(high - low) / 0.94

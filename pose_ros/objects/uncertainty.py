@@ -1,0 +1,45 @@
+"""How far off a pose may be, from the information its measurements give."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pose_ros.objects.model import ObjectModel
+from pose_ros.objects.register import Hypotheses
+
+INDEPENDENT = 0.02  # neighbouring pixels err together: share of the measurements that count as independent
+LEAST_SHIFT, LEAST_TURN = (
+    4e-4,
+    4e-3,
+)  # m, rad: errors of camera and mesh that no number of pixels averages out
+
+
+def covariance_of(hypotheses: Hypotheses, models: list[ObjectModel]) -> np.ndarray:
+    """(B,6,6): translation of the object's origin, then rotation, along and about the camera's axes.
+
+    What was not observed is as uncertain as it can be: a shift by the object's own size, any turn. About a
+    continuous symmetry's axis a turn means nothing, and is as uncertain.
+    """
+    information = hypotheses.information.cpu().double().numpy() * INDEPENDENT
+    rotation = hypotheses.rotation.cpu().double().numpy()
+    result = np.zeros_like(information)
+    for number, index in enumerate(hypotheses.model.tolist()):
+        model = models[index]
+        prior = np.diag([1 / model.diameter**2] * 3 + [1 / (np.pi**2 / 3)] * 3)
+        covariance = np.linalg.inv(information[number] + prior)
+        covariance += np.diag([LEAST_SHIFT**2] * 3 + [LEAST_TURN**2] * 3)
+        if model.symmetries.axis is not None:
+            covariance += _free_turn(model.symmetries.axis, model.symmetries.center)
+        elif model.symmetries.is_sphere:
+            for axis in np.eye(3):
+                covariance += _free_turn(axis, model.symmetries.center)
+        turn = np.kron(np.eye(2), rotation[number])
+        result[number] = turn @ covariance @ turn.T
+    return result
+
+
+def _free_turn(axis: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Covariance (6,6) of an unknown turn about an axis through a centre; it moves an origin beside the axis."""
+    step = np.concatenate([np.cross(center, axis), axis])
+    return np.outer(step, step) * np.pi**2 / 3
