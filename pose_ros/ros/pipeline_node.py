@@ -86,7 +86,7 @@ class PipelineNode(LifecycleNode):
         self._make_pipeline, self._make_output = make_pipeline, make_output
         self._transforms = Transforms(self)
         self._last_stamp_ns = 0
-        self._diagnostics = Diagnostics(self)
+        self.diagnostics = Diagnostics(self)
 
     def autostart(self) -> None:
         """Configure and activate if the parameter says so; a failure leaves the node up, saying why."""
