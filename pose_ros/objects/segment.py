@@ -17,7 +17,7 @@ from pose_ros.types import Detections2D, RGBDFrame
 LEAST_CELLS = 25  # of the coarse grid, for a thing
 SMALL = 40  # cells at which the score is halved
 SAME = 0.9  # intersection over union at which two candidates are one
-CLOSING = 15  # px of a 640 px wide picture: gaps without depth that are closed
+CLOSING = 7  # cells: gaps without depth that are closed
 
 
 @dataclass(frozen=True)
@@ -187,20 +187,27 @@ def _at_full_size(
     if not candidates:
         return Detections2D.empty(height, width)
     step = grid.step
-    full = np.repeat(np.repeat(pieces, step, axis=0), step, axis=1)[:height, :width]
-    known = frame.depth > 0  # NaN compares false
-    size = CLOSING * width // 640 | 1
+    size = CLOSING * grid.shape[1] // 320 | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    boxes = _boxes(pieces, int(pieces.max())) * step
-    boxes[:, [1, 3]] += step - 1
+    boxes = _boxes(pieces, int(pieces.max()))
+    known = frame.depth > 0  # NaN compares false
     masks = np.zeros((len(candidates), height, width), bool)
     for mask, (chosen, _) in zip(masks, candidates, strict=True):
-        part = _part(boxes[chosen], (height, width), size)
-        own = chosen[full[part]].view(np.uint8)
+        part = _part(boxes[chosen], grid.shape, size)
+        own = chosen[pieces[part]].view(np.uint8)
         wide = cv2.copyMakeBorder(own, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
         closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, kernel)[size:-size, size:-size]
-        mask[part] = _without_holes(own | (closed & ~known[part]), frame.depth[part])
+        filled = _without_holes(own | (closed & ~grid.valid[part]), grid.depth[part])
+        place = tuple(slice(s.start * step, s.stop * step) for s in part)
+        target = mask[place]
+        own, filled = (_enlarged(a, step, target.shape) for a in (own > 0, filled))
+        # Of what was closed, nothing that is seen; of the thing itself, what a coarser cell did not see.
+        target[:] = own | filled & ~known[place] | filled & _enlarged(grid.valid[part], step, target.shape)
     return Detections2D(masks, ("",) * len(masks), np.array([score for _, score in candidates]))
+
+
+def _enlarged(mask: np.ndarray, step: int, shape: tuple[int, int]) -> np.ndarray:
+    return np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]
 
 
 def _without_holes(mask: np.ndarray, depth: np.ndarray) -> np.ndarray:
