@@ -71,13 +71,24 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     synth = commands.add_parser("synth", help="write synthetic scenes with exact truth")
-    synth_people = synth.add_subparsers(required=True).add_parser("people", help="an RGB-D folder of people")
+    synth = synth.add_subparsers(required=True)
+    synth_people = synth.add_parser("people", help="an RGB-D folder of people")
     synth_people.add_argument("--out", type=Path, required=True, help="folder to write")
     synth_people.add_argument("--seed", type=int, default=1)
     synth_people.add_argument("--frames", type=int, default=90)
     synth_people.add_argument("--people", type=int, default=2)
     synth_people.add_argument("--motion", default="mixed")
     synth_people.set_defaults(run=_synth_people)
+    synth_objects = synth.add_parser("objects", help="objects in BOP's layout: test/000000 beside models/")
+    synth_objects.add_argument("--out", type=Path, required=True, help="folder to write")
+    synth_objects.add_argument("--seed", type=int)
+    synth_objects.add_argument("--frames", type=int)
+    synth_objects.add_argument(
+        "--scene", help="single, table (default), clutter, bin, static, video, hand_held"
+    )
+    synth_objects.add_argument("--meshes", help="folder of meshes to use, too, e.g. pybullet_data")
+    synth_objects.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any option")
+    synth_objects.set_defaults(run=_synth_objects)
     return parser
 
 
@@ -182,3 +193,13 @@ def _synth_people(parsed: argparse.Namespace) -> None:
     config = update(SyntheticConfig(), {name: getattr(parsed, name) for name in names})
     write_people(parsed.out, config)
     print(f"{parsed.out}: {parsed.frames} frames with truth.json")
+
+
+def _synth_objects(parsed: argparse.Namespace) -> None:
+    from pose_ros.config import parse, update
+    from pose_ros.sources.synthetic.objects.scene import ObjectSceneConfig, write_objects
+
+    names = ("seed", "frames", "scene", "meshes")
+    named = {name: value for name in names if (value := getattr(parsed, name)) is not None}
+    config = parse(update(ObjectSceneConfig(), named), parsed.set)
+    print(f"{write_objects(parsed.out, config)}: {config.frames} frames with poses, models beside it")

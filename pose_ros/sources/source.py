@@ -20,9 +20,10 @@ FIRST_STAMP_NS = 1_000_000_000
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg")
 BAG_SUFFIXES = (".mcap", ".db3")
 KINDS = (
-    "synthetic[:seed=1,frames=90,people=2,…]; an RGB-D folder (with camera.json); a rosbag2 folder or file "
-    f"({', '.join(BAG_SUFFIXES)})[:image=/…,depth=/…,camera_info=/…]; a video ({', '.join(VIDEO_SUFFIXES)})"
-    "[:fov=60]; a webcam's number[:fov=60]"
+    "synthetic[:seed=1,frames=90,people=2,…]; objects[:scene=table,seed=1,frames=10,…]; "
+    "an RGB-D folder (with camera.json); a BOP scene (with scene_camera.json) or a folder that holds one; "
+    f"a rosbag2 folder or file ({', '.join(BAG_SUFFIXES)})[:image=/…,depth=/…,camera_info=/…]; "
+    f"a video ({', '.join(VIDEO_SUFFIXES)})[:fov=60]; a webcam's number[:fov=60]"
 )
 
 Options = TypeVar("Options")
@@ -71,6 +72,10 @@ def open_source(spec: str) -> Source:
         from pose_ros.sources.synthetic.scene import SyntheticConfig, SyntheticSource
 
         return SyntheticSource(parse_options(SyntheticConfig(), options))
+    if target == "objects":
+        from pose_ros.sources.synthetic.objects.scene import ObjectSceneConfig, SyntheticObjects
+
+        return SyntheticObjects(parse_options(ObjectSceneConfig(), options))
     if target.isdecimal():
         from pose_ros.sources.webcam import Webcam, WebcamOptions
 
@@ -89,6 +94,13 @@ def open_source(spec: str) -> Source:
         if options:
             raise SourceError(f"an RGB-D folder takes no options, got {options!r}")
         return RGBDFolder(path)
+    if path.is_dir():
+        from pose_ros.sources.bop import find_scenes, open_bop
+
+        if find_scenes(path):
+            if options:
+                raise SourceError(f"a BOP scene takes no options, got {options!r}")
+            return open_bop(path)
     reason = "is none of the known kinds" if path.exists() else "does not exist"
     raise SourceError(f"source {spec!r} {reason}; valid: {KINDS}")
 
@@ -109,7 +121,13 @@ def parse_options(defaults: Options, text: str) -> Options:
             raise ConfigError(f"option {item!r} is not of the form key=value; valid keys: {names}")
         kind = type(option_of(defaults, name).default)
         try:
-            values[name] = kind(value)
+            values[name] = _bool(value) if kind is bool else kind(value)
         except ValueError as error:
             raise ConfigError(f"{name} takes {kind.__name__}, got {value!r}") from error
     return update(defaults, values)
+
+
+def _bool(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
