@@ -332,7 +332,8 @@ def gripper_part(rng) -> Shape:
 TEXTURED: tuple[Draw, ...] = (cracker_box, soup_can, flat_box, mustard_bottle, coffee_can)
 PLAIN: tuple[Draw, ...] = (
     mug, l_bracket, flange, bottle, stepped_block, hexagonal_prism, gripper_part, cone, t_piece, torus,
-    plain_box, bowl, wedge, cylinder, cross, hammer, u_channel, tray, z_profile, gear, tube, brick, pyramid, dumbbell,
+    plain_box, bowl, wedge, cylinder, cross, hammer, u_channel, tray, z_profile, gear, tube, brick, pyramid,
+    dumbbell,
 )  # fmt: skip
 BIN_PARTS: tuple[Draw, ...] = (
     gripper_part,
