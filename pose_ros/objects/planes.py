@@ -46,9 +46,11 @@ class Plane:
         return np.float32(0.004) + grid.depth * np.float32(3 * self.noise / np.linalg.norm(self.plane))
 
 
-def find_planes(surface: DepthGrid, least_area: float, most: int) -> list[Plane]:
+def find_planes(grid: DepthGrid, least_area: float, most: int) -> list[Plane]:
     """Planes of at least `least_area` m² in sight, largest first."""
-    blocks = _Blocks.of(surface)
+    if min(grid.shape) < BLOCK:
+        return []
+    blocks = _Blocks.of(grid)
     planes = []
     free = blocks.is_flat.copy()
     fits = blocks.agreement()
@@ -66,7 +68,7 @@ def find_planes(surface: DepthGrid, least_area: float, most: int) -> list[Plane]
         free &= ~blocks.on_plane(plane, 2.5) & ~fits[gain.argmax()]
         if blocks.area[chosen].sum() < least_area / 3:
             continue
-        found = _on_cells(surface, plane, least_area)
+        found = _on_cells(grid, plane, least_area)
         if found is not None:
             planes.append(found)
     return planes
@@ -88,11 +90,11 @@ class _Blocks:
     noise: float
 
     @classmethod
-    def of(cls, surface: DepthGrid) -> _Blocks:
-        h, w = (size // BLOCK for size in surface.shape)
+    def of(cls, grid: DepthGrid) -> _Blocks:
+        h, w = (size // BLOCK for size in grid.shape)
         cut = slice(0, h * BLOCK), slice(0, w * BLOCK)
-        valid = surface.valid[cut]
-        rays, inverse = surface.rays[cut].astype(np.float64), surface.inverse[cut].astype(np.float64)
+        valid = grid.valid[cut]
+        rays, inverse = grid.rays[cut].astype(np.float64), grid.inverse[cut].astype(np.float64)
         x, y, one = rays[..., 0] * valid, rays[..., 1] * valid, valid.astype(float)
         sums = np.stack([_sums(a) for a in (x * x, x * y, x, y * y, y, one,
                                             x * inverse, y * inverse, inverse, inverse**2)])  # fmt: skip
@@ -101,16 +103,16 @@ class _Blocks:
                          for a in sums])  # fmt: skip
         gram, moment, plane, rms, count = _solved(sums.reshape(10, -1))
         _, _, wide_plane, wide_rms, wide_count = _solved(wide.reshape(10, -1))
-        bound = 1.7 * surface.noise + 0.0015 * (moment[:, 2] / np.maximum(count, 1)) ** 2
+        bound = 1.7 * grid.noise + 0.0015 * (moment[:, 2] / np.maximum(count, 1)) ** 2
         is_flat = (count > 0.5 * BLOCK**2) & (rms < bound)
         is_wide_flat = is_flat & (wide_count > 4 * BLOCK**2) & (wide_rms < bound)
         middle = gram[:, 2] / np.maximum(count, 1)[:, None]
         middle_inverse = moment[:, 2] / np.maximum(count, 1)
         cosine = np.abs((plane * middle).sum(1)) / np.maximum(np.linalg.norm(plane, axis=1), 1e-9)
-        side = 1 / (np.maximum(middle_inverse, 1e-3) * surface.focal)
+        side = 1 / (np.maximum(middle_inverse, 1e-3) * grid.focal)
         area = count * side**2 / np.maximum(cosine, 0.1)
         return cls(gram, moment, middle, middle_inverse, plane, wide_plane, is_flat, is_wide_flat, area,
-                   surface.noise)  # fmt: skip
+                   grid.noise)  # fmt: skip
 
     def agreement(self) -> np.ndarray:
         """(G,B) bool: blocks that lie on the planes of the guesses."""
@@ -172,10 +174,10 @@ def _on_cells(grid: DepthGrid, plane: np.ndarray, least_area: float) -> Plane | 
     return Plane(plane, region, found.bend, found.noise) if area >= least_area else None
 
 
-def _large_parts(surface: DepthGrid, region: np.ndarray, normal: np.ndarray, least_area: float) -> np.ndarray:
+def _large_parts(grid: DepthGrid, region: np.ndarray, normal: np.ndarray, least_area: float) -> np.ndarray:
     """Without parts that hang together over less than an area: things that the plane only cuts."""
     count, labels = cv2.connectedComponents(region.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    cell = surface.areas(normal.astype(np.float32))
+    cell = grid.areas(normal.astype(np.float32))
     area = np.bincount(labels.ravel(), cell.ravel(), minlength=count)
     area[0] = 0
     return (area >= least_area)[labels]
