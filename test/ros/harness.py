@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -24,6 +25,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from stand_in import CAMERA, FRAME_ID, StandInConfig, StandInPipeline, scene
+from stand_in_objects import StandInObjectConfig, StandInObjects
 from tf2_msgs.msg import TFMessage
 
 import pose_ros
@@ -35,8 +37,10 @@ from pose_ros.ros.conversions import (
     stamp_to_ns,
 )
 from pose_ros.ros.human_pose_node import HumanPoseNode
+from pose_ros.ros.object_pose_node import ObjectPoseNode
+from pose_ros.ros.pipeline_node import PipelineNode
 
-__all__ = ["camera", "node", "peer", "process", "ros"]
+__all__ = ["camera", "node", "object_node", "peer", "process", "ros"]
 ROOT = Path(pose_ros.__file__).parents[1]
 STAND_IN = Path(__file__).with_name("stand_in.py")
 
@@ -222,30 +226,48 @@ def camera(peer: Peer) -> Camera:
     return Camera(peer)
 
 
-@pytest.fixture
-def node(ros: None) -> Iterator[Callable[..., HumanPoseNode]]:
-    """node(name=value, …) starts human_pose with the stand-in pipeline in a thread of this process."""
-    running: list[tuple[HumanPoseNode, SingleThreadedExecutor, threading.Thread]] = []
+class Runner:
+    """Starts nodes in threads of this process: runner(name=value, …) with parameters, a dot as __."""
 
-    def start(**parameters: Any) -> HumanPoseNode:
+    def __init__(self, make: Callable[..., PipelineNode]) -> None:
+        self._make = make
+        self._running: list[tuple[PipelineNode, SingleThreadedExecutor, threading.Thread]] = []
+
+    def __call__(self, **parameters: Any) -> PipelineNode:
         overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
-        node = HumanPoseNode(StandInConfig(), StandInPipeline, parameter_overrides=overrides)
+        node = self._make(parameter_overrides=overrides)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         node.autostart()
         thread = threading.Thread(target=executor.spin)
         thread.start()
-        running.append((node, executor, thread))
+        self._running.append((node, executor, thread))
         return node
 
-    yield start
-    for one, executor, thread in running:
-        executor.shutdown()
-        thread.join(10)
-        one.on_cleanup(None)
-        one.destroy_node()
-    running.clear()
-    gc.collect()  # a lifecycle node and its state machine hold each other, and both stay in the graph
+    def stop(self) -> None:
+        while self._running:
+            node, executor, thread = self._running.pop()
+            executor.shutdown()
+            thread.join(10)
+            node.on_cleanup(None)
+            node.destroy_node()
+        gc.collect()  # a lifecycle node and its state machine hold each other, and both stay in the graph
+
+
+@pytest.fixture
+def node(ros: None) -> Iterator[Runner]:
+    """node(name=value, …) starts human_pose with the stand-in pipeline in a thread of this process."""
+    runner = Runner(functools.partial(HumanPoseNode, StandInConfig(), StandInPipeline))
+    yield runner
+    runner.stop()
+
+
+@pytest.fixture
+def object_node(ros: None) -> Iterator[Runner]:
+    """The same of object_pose."""
+    runner = Runner(functools.partial(ObjectPoseNode, StandInObjectConfig(), StandInObjects))
+    yield runner
+    runner.stop()
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class StandInObjects:
         self.models = {label: model(label) for label in config.models.split(",") if label}
         self.stage_ms: dict[str, float] = {}
         self.calls: list[tuple] = []  # (what, detections)
-        self._first = 1  # number of the first id: higher after every reset
+        self._first = 0  # ids count on from here; activation resets once
 
     def reset(self) -> None:
         self._first += 1

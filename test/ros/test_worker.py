@@ -73,3 +73,22 @@ def test_stop_lets_the_work_at_hand_end_and_leaves_no_thread(gate):
     assert worker.stop(10)
     assert gate.seen == [0]
     assert "to be stopped" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_jobs_run_between_items_in_order_and_none_is_dropped(gate):
+    done = []
+    worker = NewestWinsWorker(gate, pytest.fail)
+    worker.put(0)
+    assert gate.began.acquire(timeout=10)
+    for n in range(3):
+        worker.put(f"dropped {n}")
+        worker.submit(lambda n=n: done.append((n, list(gate.seen))))
+    worker.put(1)
+    gate.may_end.release()
+    assert gate.began.acquire(timeout=10)
+    assert done == [(n, [0]) for n in range(3)]
+    gate.may_end.release()
+    worker.submit(lambda: done.append("before the end"))
+    assert worker.stop(10)
+    assert done[-1] == "before the end"
+    assert gate.seen == [0, 1]
