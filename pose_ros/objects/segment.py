@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +16,7 @@ from pose_ros.objects.planes import Plane, find_planes
 from pose_ros.types import Detections2D, RGBDFrame
 
 LEAST_CELLS = 25  # of the coarse grid, for a thing
+CARRIES = 0.5  # share of a plane's outline that makes it something to stand on
 SMALL = 40  # cells at which the score is halved
 SAME = 0.9  # intersection over union at which two candidates are one
 CLOSING = 7  # cells: gaps without depth that are closed
@@ -53,18 +55,32 @@ class Segmenter:
         c = self.config
         grid = DepthGrid.of(frame, c.noise, c.far)
         planes = find_planes(grid, c.min_support_area, c.max_planes)
-        supports = [plane for plane in planes if self._is_support(grid, plane)]
+        supports = [self._support(grid, plane) for plane in planes]
         above, maybe, clear = _above(grid, supports)
         pieces = cut_apart(grid, above, maybe, grid.folds(np.radians(c.fold_angle)))
         pieces = absorbed(grid, pieces)
         candidates = self._candidates(grid, pieces, clear)
         return _at_full_size(frame, grid, pieces, candidates)
 
-    def _is_support(self, grid: DepthGrid, plane: Plane) -> bool:
-        """Too large for a thing, or what is around stands on it; else it is the face of a thing."""
-        if _extent(grid.points[plane.region]) > self.config.max_size:
-            return True
-        return _carries(grid, plane) > 0.5
+    def _support(self, grid: DepthGrid, plane: Plane) -> Plane:
+        """The plane without parts that are faces of things.
+
+        A part is kept that is too large for a thing, or that what is around it stands on or against.
+        """
+        count, parts = cv2.connectedComponents(plane.region.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+        boxes = _boxes(parts, count - 1)
+        height, tolerance = plane.height(grid), plane.tolerance(grid)
+        region = np.zeros(grid.shape, bool)
+        for number in range(1, count):
+            place = _part(boxes[number : number + 1], grid.shape, 0)
+            part = parts[place] == number
+            if _extent(grid.points[place][part]) <= self.config.max_size:
+                wide = _part(boxes[number : number + 1], grid.shape, 4)
+                share = _carries(parts[wide] == number, height[wide], tolerance[wide], grid.valid[wide])
+                if share < CARRIES:
+                    continue
+            region[place] |= part
+        return dataclasses.replace(plane, region=region)
 
     def _candidates(
         self, grid: DepthGrid, pieces: np.ndarray, clear: np.ndarray
@@ -109,15 +125,16 @@ def _above(grid: DepthGrid, supports: list[Plane]) -> tuple[np.ndarray, np.ndarr
     return above, maybe, clear
 
 
-def _carries(grid: DepthGrid, plane: Plane) -> float:
-    """Share of a plane's outline where something stands in front of it or the image ends."""
-    kernel = np.ones((5, 5), np.uint8)
-    region = cv2.morphologyEx(plane.region.view(np.uint8), cv2.MORPH_CLOSE, kernel)
+def _carries(region: np.ndarray, height: np.ndarray, tolerance: np.ndarray, valid: np.ndarray) -> float:
+    """Share of the outline of a part of a plane where something stands in front of it or the image ends.
+
+    All (h,w), the part of an image that holds it; only the image's border comes near its own border.
+    """
+    region = cv2.morphologyEx(region.view(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     wide = cv2.copyMakeBorder(region, 3, 3, 3, 3, cv2.BORDER_CONSTANT, value=0)
     ring = (cv2.dilate(wide, np.ones((7, 7), np.uint8)) > 0) & (wide == 0)
     inner = ring[3:-3, 3:-3]
-    height, tolerance = plane.height(grid), plane.tolerance(grid)
-    known = inner & grid.valid
+    known = inner & valid
     front, behind = (known & (height > tolerance)).sum(), (known & (height < -tolerance)).sum()
     border = ring.sum() - inner.sum()
     return float((front + border) / max(front + behind + border, 1))
