@@ -16,6 +16,7 @@ from pose_ros.types import RGBDFrame
 
 COLUMNS = 320  # of the grid, about
 WINDOW = 7  # cells over which a slope is averaged
+SLOPE_NOISE = 0.06  # sigma of such a slope where that of a cell is 1
 FOLD_REACH = 4  # cells to either side between which a fold is measured
 LEAST_JUMP = 0.008  # m
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -123,8 +124,8 @@ class DepthGrid:
         h, w = self.shape
         found = np.zeros((h, w), np.uint8)
         k = FOLD_REACH
-        # Noise tilts normals, the more the farther away: sigma of an averaged slope, three times.
-        tilt = 3 * 0.06 * self.noise * self.focal * (7 / WINDOW) ** 2 * self.depth
+        # Noise tilts normals, the more the farther away: six sigma, for errors of neighbours are alike.
+        tilt = 6 * SLOPE_NOISE * self.noise * self.focal * self.depth
         least = np.cos(np.minimum(least_angle + tilt, 1.4)).astype(np.float32)
         points, normals, inverse = self.points, self.normals, self.inverse
         for dv, du in _DIRECTIONS:

@@ -37,6 +37,7 @@ class SegmentConfig:
     fold_angle: float = option(
         28.0, "An inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
     )
+    min_score: float = option(0.1, "Candidates that score less are left out", range=(0.0, 1.0))
     max_candidates: int = option(40, "Best candidates kept", range=(1, 200))
 
 
@@ -105,7 +106,8 @@ class Segmenter:
             sure = np.clip(_high(clear[part][mask]) - 1, 0, 1) * size / (size + SMALL)
             border = _border_length(mask, part, grid.shape)
             own = openness(mask, grid.depth[part], pieces[part] > 0, grid.noise, border)
-            found.append((chosen, float(own * sure)))
+            if own * sure >= c.min_score:
+                found.append((chosen, float(own * sure)))
         found.sort(key=lambda candidate: -candidate[1])
         return [found[k] for k in _distinct(np.array([f[0] for f in found]), cells)][: c.max_candidates]
 
