@@ -32,7 +32,7 @@ IMPORTS = {name: imports_of(path.read_text(), name) for name, path in MODULES.it
 
 def is_ros(name: str) -> bool:
     top = name.split(".")[0]
-    return top in ROS_PACKAGES or top.endswith(("_msgs", "_interfaces"))
+    return top in ROS_PACKAGES or top.endswith(("_msgs", "_srvs", "_interfaces"))
 
 
 def below(name: str, package: str) -> bool:

@@ -19,8 +19,9 @@ NODES = [(name, node) for name, root in LAUNCH.items() for node in root.iter("no
 OURS = [(name, node) for name, node in NODES if node.get("pkg") == "pose_ros"]
 
 
-def node_of(executable: str) -> Element:
-    return next(node for _, node in NODES if node.get("exec") == executable)
+def node_of(executable: str, file: str = "") -> Element:
+    """The first node of that executable (in that launch file)."""
+    return next(node for name, node in NODES if node.get("exec") == executable and file in ("", name))
 
 
 def arguments(root: Element) -> dict[str, Element]:

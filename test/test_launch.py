@@ -27,6 +27,7 @@ from pose_ros.geometry.rigid import matrix_from_quaternion
 from pose_ros.sources.source import FRAME_ID
 
 PRESET = {"image", "depth", "camera_info", "depth_camera_info", "fixed_frame"}
+OF_A_CAMERA = ("human_pose.launch.xml", "object_pose.launch.xml", "pose.launch.xml")
 OTHERS = {("rviz2", "rviz2"), ("tf2_ros", "static_transform_publisher")}
 
 
@@ -47,8 +48,9 @@ def test_every_variable_is_an_argument_and_every_argument_is_used(root):
     assert declared <= used
 
 
-def test_the_cameras_to_choose_from_are_the_presets():
-    camera = arguments(LAUNCH["human_pose.launch.xml"])["camera"]
+@pytest.mark.parametrize("file", OF_A_CAMERA)
+def test_the_cameras_to_choose_from_are_the_presets(file):
+    camera = arguments(LAUNCH[file])["camera"]
     assert sorted(f"{choice}.xml" for choice in choices(camera)) == sorted(CAMERAS)
 
 
@@ -61,10 +63,12 @@ def test_a_preset_names_all_topics_and_the_frame(name):
     assert all(re.fullmatch(pattern, topic) for topic in topics.values())
 
 
-def test_without_a_preset_topics_keep_the_names_they_have_in_the_node():
-    for remap in node_of("human_pose").findall("remap"):
+@pytest.mark.parametrize("name", ["human_pose", "object_pose"])
+def test_without_a_preset_topics_keep_the_names_they_have_in_the_node(name):
+    given = defaults(LAUNCH[f"{name}.launch.xml"]) | defaults(CAMERAS["none.xml"])
+    for remap in node_of(name).findall("remap"):
         (argument,) = variables(remap.get("to"))
-        assert defaults(CAMERAS["none.xml"])[argument] == remap.get("from")
+        assert given[argument] == remap.get("from")
 
 
 @pytest.mark.parametrize(("file", "node"), NODES, ids=label)
@@ -88,9 +92,30 @@ def test_every_file_that_is_named_exists(root):
     assert not [path for path in paths if not (ROOT / path).is_file()]
 
 
-def test_the_demo_gives_arguments_that_exist():
-    (include,) = LAUNCH["demo.launch.xml"].findall("include")
-    assert set(arguments(include)) <= set(arguments(LAUNCH["human_pose.launch.xml"]))
+@pytest.mark.parametrize(("file", "count"), [("demo.launch.xml", 1), ("pose.launch.xml", 2)])
+def test_an_included_file_is_given_arguments_it_has(file, count):
+    includes = [include for include in LAUNCH[file].iter("include") if "/launch/" in include.get("file")]
+    assert len(includes) == count
+    for include in includes:
+        assert set(arguments(include)) <= set(arguments(LAUNCH[include.get("file").split("/")[-1]]))
+
+
+def test_both_nodes_are_given_one_camera_and_publish_pictures_of_their_own():
+    includes = {
+        include.get("file").split("/")[-1]: include for include in LAUNCH["pose.launch.xml"].iter("include")
+    }
+    given = {
+        name: {arg.get("name"): arg.get("value") for arg in include.findall("arg")}
+        for name, include in includes.items()
+    }
+    people, objects = given["human_pose.launch.xml"], given["object_pose.launch.xml"]
+    for name in ("camera", "namespace", "use_sim_time", "log_level"):
+        assert people[name] == objects[name] == f"$(var {name})"
+    assert people["rviz"] == objects["rviz"] == "false"
+    assert objects["image_annotated"] != "image_annotated"
+    # An include sets its arguments for all that follows, but in a group of its own.
+    assert all(len(group.findall("include")) == 1 for group in LAUNCH["pose.launch.xml"].findall("group"))
+    assert len(LAUNCH["pose.launch.xml"].findall("group")) == 2
 
 
 def test_the_demo_links_the_frame_of_sources_to_the_one_rviz_shows():
@@ -103,16 +128,31 @@ def test_the_demo_links_the_frame_of_sources_to_the_one_rviz_shows():
     assert link_from_optical.round().tolist() == [forward, left, up]
 
 
-def test_rviz_shows_what_is_published():
-    config = yaml.safe_load((ROOT / "config" / "human_pose.rviz").read_text())["Visualization Manager"]
-    displays = {display["Class"].split("/")[1]: display for display in config["Displays"]}
-    assert {"DepthCloud", "Image", "MarkerArray", "TF"} <= set(displays)
-    published = (ROOT / "pose_ros" / "ros" / "people_output.py").read_text()
-    for kind in ("MarkerArray", "Image"):
-        assert f'"{displays[kind]["Topic"]["Value"]}"' in published
-    cloud = displays["DepthCloud"]
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("human_pose", ["people_output"]),
+        ("object_pose", ["objects_output"]),
+        ("pose", ["people_output", "objects_output"]),
+    ],
+)
+def test_rviz_shows_what_is_published(name, outputs):
+    rviz = node_of("rviz2", f"{name}.launch.xml")
+    assert f"config/{name}.rviz" in rviz.get("args")
+    config = yaml.safe_load((ROOT / "config" / f"{name}.rviz").read_text())["Visualization Manager"]
+    displays = [(display["Class"].split("/")[1], display) for display in config["Displays"]]
+    kinds = [kind for kind, _ in displays]
+    assert {"DepthCloud", "Image", "MarkerArray", "TF"} <= set(kinds)
+    assert kinds.count("MarkerArray") == kinds.count("Image") == len(outputs)
+    published = "".join((ROOT / "pose_ros" / "ros" / f"{output}.py").read_text() for output in outputs)
+    moved = [arg.get("value") for arg in LAUNCH[f"{name}.launch.xml"].iter("arg") if arg.get("value")]
+    for kind, display in displays:
+        if kind in ("MarkerArray", "Image"):
+            topic = display["Topic"]["Value"]
+            assert f'"{topic}"' in published or topic in moved
+    cloud = dict(displays)["DepthCloud"]
     shown = {cloud["Depth Map Topic"], cloud["Color Image Topic"], "/camera_info"}
-    assert shown == {remap.get("from") for remap in node_of("rviz2").findall("remap")}
+    assert shown == {remap.get("from") for remap in rviz.findall("remap")}
 
 
 def test_the_dds_profile_gives_images_room():

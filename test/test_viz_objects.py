@@ -120,7 +120,7 @@ def test_tilt_is_the_angle_from_upright(degrees):
 
 @pytest.mark.parametrize("degrees", [-170, -45, 0, 45, 100])
 def test_turn_is_the_side_the_camera_sees(degrees):
-    """Upright, x to the right: the camera sees the -y side. Turned by d about z it sees the side at -90 - d."""
+    """Upright, x to the right: the camera sees the -y side; turned by d about z, the side at -90 - d."""
     turn = rotation_exp(np.radians([0, 0, degrees]))
     pose = RigidTransform(UPRIGHT @ turn, [0.0, 0, 1.0])
     expected = (-90 - degrees + 180) % 360 - 180

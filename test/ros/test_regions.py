@@ -9,7 +9,6 @@ import pytest
 from sensor_msgs.msg import Image
 from stand_in import CAMERA
 from stand_in_objects import boxes
-from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesis, ObjectHypothesisWithPose
 
 from pose_ros.errors import EncodingError, FrameError
@@ -137,7 +136,6 @@ class TestNode:
         segments.publish(mask_message(labels, stamp_ns=first))
         peer.wait(lambda: calls(node), "the frame with its mask")
         np.testing.assert_array_equal(calls(node)[0].mask, [labels == 5])
-        peer.listen(TFMessage, "/tf")
         assert node.regions.missing == 0
 
     def test_a_mask_that_comes_before_its_picture_waits_for_it(self, object_node, peer, camera):
