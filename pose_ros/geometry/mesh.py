@@ -160,8 +160,10 @@ def load_mesh(path: Path | str, unit: str = "m", up: str = "z") -> Mesh:
 
 def _read(path: Path) -> list[Any]:
     """The parts of a file as trimesh has them, each in the file's frame."""
-    import trimesh
-
+    try:
+        import trimesh
+    except ImportError as error:
+        raise MeshError("CAD files are read by trimesh: pip install 'pose_ros[objects]'") from error
     try:
         scene = trimesh.load(path, force="scene", process=False)
         parts = []
