@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from pose_ros import __version__
-from pose_ros.errors import PoseError
+from pose_ros.errors import ConfigError, PoseError
+
+OBJECTS = "objects."  # what options of objects start with
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,8 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="a source and the human_pose node in one process, over real DDS")
+    run = commands.add_parser("run", help="a source and the nodes in one process, over real DDS")
     run.add_argument("--source", default="synthetic", help="where frames come from (default: %(default)s)")
+    run.add_argument(
+        "--objects",
+        metavar="MODELS",
+        help="run object_pose, too, with these CAD files; its options: --set objects.NAME=VALUE",
+    )
+    run.add_argument("--no-people", action="store_true", help="leave human_pose out")
     run.add_argument("--duration", type=float, help="seconds to run (default: until the source ends)")
     _add_config(run)
     run.set_defaults(run=_run)
@@ -114,9 +122,21 @@ def _config(parsed: argparse.Namespace):
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from pose_ros.ros.compose import run
+    from pose_ros.ros.compose import makers, run
 
-    return run(parsed.source, _config(parsed), parsed.duration)
+    ours = [setting for setting in parsed.set if setting.startswith(OBJECTS)]
+    parsed.set = [setting for setting in parsed.set if setting not in ours]
+    objects = None
+    if parsed.objects is not None:
+        from pose_ros.config import parse, update
+        from pose_ros.objects.pipeline import ObjectConfig
+
+        settings = [setting.removeprefix(OBJECTS) for setting in ours]
+        objects = parse(update(ObjectConfig(), {"models": parsed.objects}), settings)
+    elif ours or parsed.no_people:
+        raise ConfigError("--no-people and options of objects need --objects MODELS")
+    people = None if parsed.no_people else _config(parsed)
+    return run(parsed.source, makers(people, objects), parsed.duration)
 
 
 def _demo(parsed: argparse.Namespace) -> int:

@@ -22,6 +22,8 @@ def test_usage_errors(command, capsys):
         (["people", "/nowhere", "--out", "{tmp}"], "synthetic"),
         (["people", "0", "--out", "{tmp}", "--estimator", "telepathy"], "valid: blazepose, movenet"),
         (["people", "0", "--out", "{tmp}", "--set", "lift.patch=1"], "lift.patch_radius"),
+        (["run", "--no-people"], "need --objects"),
+        (["run", "--set", "objects.models=x"], "need --objects"),
         (["eval", "people", "{tmp}"], "camera.json"),
         (["weights", "get", "nothing"], "blazepose_full"),
         (["synth", "people", "--out", "{tmp}", "--people", "9"], "must lie in"),
