@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pose_ros import __version__
+from pose_ros.cli_objects import add_eval_objects, add_objects, add_synth_objects
 from pose_ros.errors import ConfigError, PoseError
 
 OBJECTS = "objects."  # what options of objects start with
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     people.add_argument("--frames", type=int, help="stop after so many (a webcam never ends)")
     _add_config(people)
     people.set_defaults(run=_people)
+    add_objects(commands)
 
     evaluate = commands.add_parser("eval", help="accuracy against truth").add_subparsers(required=True)
     keypoints = evaluate.add_parser("keypoints", help="2D key points against COCO annotations")
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", type=Path, help="file the figures are written to")
         _add_config(command)
         command.set_defaults(run=function)
+    add_eval_objects(evaluate)
 
     bench = commands.add_parser("bench", help="the speed table, each figure beside its peer's")
     bench.add_argument("--json", type=Path, help="file, or folder, the figures are written to")
@@ -87,16 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     synth_people.add_argument("--people", type=int, default=2)
     synth_people.add_argument("--motion", default="mixed")
     synth_people.set_defaults(run=_synth_people)
-    synth_objects = synth.add_parser("objects", help="objects in BOP's layout: test/000000 beside models/")
-    synth_objects.add_argument("--out", type=Path, required=True, help="folder to write")
-    synth_objects.add_argument("--seed", type=int)
-    synth_objects.add_argument("--frames", type=int)
-    synth_objects.add_argument(
-        "--scene", help="single, table (default), clutter, bin, static, video, hand_held"
-    )
-    synth_objects.add_argument("--meshes", help="folder of meshes to use, too, e.g. pybullet_data")
-    synth_objects.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any option")
-    synth_objects.set_defaults(run=_synth_objects)
+    add_synth_objects(synth)
     return parser
 
 
@@ -213,13 +207,3 @@ def _synth_people(parsed: argparse.Namespace) -> None:
     config = update(SyntheticConfig(), {name: getattr(parsed, name) for name in names})
     write_people(parsed.out, config)
     print(f"{parsed.out}: {parsed.frames} frames with truth.json")
-
-
-def _synth_objects(parsed: argparse.Namespace) -> None:
-    from pose_ros.config import parse, update
-    from pose_ros.sources.synthetic.objects.scene import ObjectSceneConfig, write_objects
-
-    names = ("seed", "frames", "scene", "meshes")
-    named = {name: value for name in names if (value := getattr(parsed, name)) is not None}
-    config = parse(update(ObjectSceneConfig(), named), parsed.set)
-    print(f"{write_objects(parsed.out, config)}: {config.frames} frames with poses, models beside it")

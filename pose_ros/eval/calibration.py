@@ -34,7 +34,7 @@ def expected_calibration_error(score: np.ndarray, right: np.ndarray, bins: int =
 
 
 def ellipsoid_coverage(difference: np.ndarray, covariance: np.ndarray, share: float = 0.95) -> float:
-    """Share of differences (N,D) inside the `share` ellipsoid of their covariance (N,D,D); NaN without any."""
+    """Share of differences (N,D) inside the `share` ellipsoid of their covariance (N,D,D)."""
     if not len(difference):
         return np.nan
     solved = np.linalg.solve(covariance, difference[..., None])[..., 0]

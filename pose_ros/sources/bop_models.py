@@ -22,6 +22,12 @@ def label_of(obj_id: int) -> str:
     return f"obj_{obj_id:06d}"
 
 
+def number_of(label: str) -> int | None:
+    """obj_000008 -> 8; None for a label that no BOP file can name."""
+    digits = label.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else None
+
+
 @dataclass(frozen=True)
 class BOPModel:
     """name; mesh (m); symmetries as models_info.json has them."""
@@ -46,16 +52,17 @@ def mesh_files(folder: Path | str) -> dict[str, Path]:
 
 
 def load_bop_models(folder: Path | str) -> dict[str, BOPModel]:
-    """label -> model, of a folder with meshes in mm; without models_info.json nothing is symmetric."""
+    """label -> model. Without models_info.json nothing is symmetric, and meshes are in m instead of mm."""
     folder = Path(folder)
     files = mesh_files(folder)
     if not files:
         raise SourceError(f"{folder} has no mesh obj_NNNNNN of a kind that is read: {', '.join(SUFFIXES)}")
-    infos = read_models_info(folder / "models_info.json") if (folder / "models_info.json").exists() else {}
+    info_file = folder / "models_info.json"
+    infos, unit = (read_models_info(info_file), "mm") if info_file.exists() else ({}, "m")
     models = {}
     for label, file in files.items():
         name, symmetries = infos.get(label, (label, Symmetries.none()))
-        models[label] = BOPModel(name, load_mesh(file, "mm"), symmetries)
+        models[label] = BOPModel(name, load_mesh(file, unit), symmetries)
     return models
 
 
