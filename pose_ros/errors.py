@@ -47,6 +47,10 @@ class MeshError(PoseError):
     """A mesh file that cannot be read, or whose triangles or size cannot be an object."""
 
 
+class BackendError(PoseError):
+    """A pose backend whose own software or weights are missing, or that failed."""
+
+
 def unknown(kind: str, name: object, valid: Iterable[object]) -> str:
     """Message for a name that does not exist, listing those that do."""
     return f"unknown {kind} {name!r}; valid: {', '.join(str(v) for v in valid)}"

