@@ -2,6 +2,7 @@
 
 ROS_DISTRO ?= jazzy
 SOURCE ?= synthetic
+MODELS ?=
 PYTHON ?= python3
 
 VENV := .venv$(if $(filter-out jazzy,$(ROS_DISTRO)),-$(ROS_DISTRO))
@@ -16,8 +17,8 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: weights ## people in SOURCE (synthetic, an RGB-D folder, a video, a webcam's number, a bag) over real ROS 2
-	$(BIN)/pose_ros demo $(SOURCE) --out demo_output
+demo: weights ## people in SOURCE (synthetic, RGB-D folder, video, webcam's number, bag), objects of MODELS or a BOP scene
+	$(BIN)/pose_ros demo $(SOURCE) $(if $(MODELS),--objects $(MODELS)) --out demo_output
 
 test: weights ## all tests; ARGS= for pytest
 	ROS_PYTHON_CHECK_FIELDS=1 $(BIN)/python -m pytest $(ARGS)

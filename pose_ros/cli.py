@@ -41,8 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(run)
     run.set_defaults(run=_run)
 
-    demo = commands.add_parser("demo", help="source and node over DDS; table, pictures, video, bag, accuracy")
+    demo = commands.add_parser("demo", help="source and nodes over DDS: table, pictures, bag, accuracy")
     demo.add_argument("source", nargs="?", default="synthetic", help="where frames come from")
+    demo.add_argument(
+        "--objects", metavar="MODELS", help="run object_pose, too, with these CAD files (BOP: its own)"
+    )
+    demo.add_argument("--no-people", action="store_true", help="leave human_pose out")
     demo.add_argument("--out", type=Path, default=Path("demo_output"), help="folder to write")
     demo.set_defaults(run=_demo)
 
@@ -136,7 +140,7 @@ def _run(parsed: argparse.Namespace) -> int:
 def _demo(parsed: argparse.Namespace) -> int:
     from pose_ros.ros.demo import demo
 
-    return demo(parsed.source, parsed.out)
+    return demo(parsed.source, parsed.out, parsed.objects, not parsed.no_people)
 
 
 def _people(parsed: argparse.Namespace) -> None:

@@ -1,55 +1,71 @@
-"""Hears what source and human_pose publish: into a bag, into pictures, into figures."""
+"""Hears what source and nodes publish: into a bag, into pictures, into figures."""
 
 from __future__ import annotations
 
 import collections
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import vision_msgs
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import Detection3D, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
 from pose_ros.eval.tracks import TrackedPose
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.conversions import rgb_from_message, stamp_to_ns
 
+# rosbags does not know vision_msgs: the fields are read where ROS has them, beside its Python.
+VISION_MSGS = Path(vision_msgs.__file__).parents[4] / "share" / "vision_msgs" / "msg"
 QOS = QoSProfile(depth=100)
 BAG_VERSION = 9  # metadata of Jazzy
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90]
 
 
 class Recorder(Node):
-    """Writes `folder`/bag (MCAP) and `folder`/pictures while it is spun. Stamps are the images', in ns."""
+    """Writes `folder`/bag (MCAP) and pictures while it is spun. Stamps are the images', in ns.
 
-    def __init__(self, folder: Path) -> None:
+    people, objects: whether that node runs; its pictures go to `folder`/pictures, or /object_pictures.
+    """
+
+    def __init__(self, folder: Path, people: bool = True, objects: bool = False) -> None:
         super().__init__("recorder")
         self.images: list[int] = []  # stamps, in the order of the source
         self.poses: dict[int, dict[str, TrackedPose]] = {}  # stamp -> id -> pose, of every frame answered
         self.latency_ms: list[float] = []  # from an image's stamp to its TF being here
+        self.objects: dict[int, dict[str, SeenObject]] = {}  # stamp -> id -> object, of every frame answered
+        self.object_latency_ms: list[float] = []
         self.last_heard = time.monotonic()
         self.diagnosis: dict[str, str] = {}  # name of a status -> its message
-        self.figures: dict[str, str] = {}  # values in diagnostics
-        self._pictures = folder / "pictures"
-        self._pictures.mkdir(parents=True)
+        self.dropped: dict[str, str] = {}  # name of a node -> frames it has dropped
+        self._folder = folder
         self._bag = Writer(folder / "bag", version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._bag.open()
         self._types = get_typestore(Stores.ROS2_JAZZY)
         self._record(Image, "image", self._on_image, CompressedImage, "/compressed")
-        self._record(Image, "image_annotated", self._on_annotated, CompressedImage, "/compressed")
         self._record(CameraInfo, "camera_info")
         self._record(TFMessage, "/tf", self._on_tf)
-        self._record(MarkerArray, "skeletons/markers")
+        if people:
+            self._record_drawn("image_annotated", "pictures", self.poses)
+            self._record(MarkerArray, "skeletons/markers")
+        if objects:
+            for file in VISION_MSGS.glob("*.msg"):
+                self._types.register(get_types_from_msg(file.read_text(), f"vision_msgs/msg/{file.stem}"))
+            self._record_drawn("objects/image_annotated", "object_pictures", self.objects)
+            self._record(MarkerArray, "objects/markers")
+            self._record(Detection3DArray, "objects/detections", self._on_detections)
         self._record(DiagnosticArray, "/diagnostics", self._on_diagnostics)
 
     def close(self) -> None:
@@ -82,29 +98,65 @@ class Recorder(Node):
         self.images.append(stamp_to_ns(message.header.stamp))
         return _jpeg(message)
 
-    def _on_annotated(self, message: Image) -> CompressedImage:
-        picture = _jpeg(message)
-        stamp = stamp_to_ns(message.header.stamp)
-        self.last_heard = time.monotonic()
-        self.poses.setdefault(stamp, {})  # TF came before, if there was anybody
-        if stamp in self.images:
-            (self._pictures / f"{self.images.index(stamp):05d}.jpg").write_bytes(picture.data)
-        return picture
+    def _record_drawn(self, topic: str, folder: str, answers: dict[int, dict]) -> None:
+        """Record an annotated image, which a node publishes of every frame it has answered."""
+        pictures = self._folder / folder
+        pictures.mkdir(parents=True)
+
+        def on_annotated(message: Image) -> CompressedImage:
+            picture = _jpeg(message)
+            stamp = stamp_to_ns(message.header.stamp)
+            self.last_heard = time.monotonic()
+            answers.setdefault(stamp, {})  # what was found came before, if there was anything
+            if stamp in self.images:
+                (pictures / f"{self.images.index(stamp):05d}.jpg").write_bytes(picture.data)
+            return picture
+
+        self._record(Image, topic, on_annotated, CompressedImage, "/compressed")
 
     def _on_tf(self, message: TFMessage) -> None:
-        now = self.get_clock().now().nanoseconds
         stamp = stamp_to_ns(message.transforms[0].header.stamp)
-        self.latency_ms.append((now - stamp) / 1e6)
-        self.poses[stamp] = poses_of(message)
+        if people := poses_of(message):
+            self.latency_ms.append(self._age_ms(stamp))
+            self.poses[stamp] = people
+
+    def _on_detections(self, message: Detection3DArray) -> None:
+        stamp = stamp_to_ns(message.header.stamp)
+        self.object_latency_ms.append(self._age_ms(stamp))
+        self.objects[stamp] = {one.id: SeenObject.of(one) for one in message.detections}
+
+    def _age_ms(self, stamp_ns: int) -> float:
+        return (self.get_clock().now().nanoseconds - stamp_ns) / 1e6
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self.diagnosis[status.name] = status.message
-            self.figures |= {value.key: value.value for value in status.values}
+            for value in status.values:
+                if value.key == "frames dropped by the worker":
+                    self.dropped[status.name.split(":")[0]] = value.value
+
+
+@dataclass(frozen=True)
+class SeenObject:
+    """What was told of an object."""
+
+    label: str
+    score: float
+    camera_from_object: RigidTransform
+
+    @classmethod
+    def of(cls, detection: Detection3D) -> SeenObject:
+        result = detection.results[0]
+        q, p = result.pose.pose.orientation, result.pose.pose.position
+        pose = RigidTransform.from_quaternion([q.x, q.y, q.z, q.w], [p.x, p.y, p.z])
+        return cls(result.hypothesis.class_id, result.hypothesis.score, pose)
 
 
 def poses_of(message: TFMessage) -> dict[str, TrackedPose]:
-    """Person id -> joints in the camera's frame; frames are named <joint>_<id>, joints hang in body_<id>."""
+    """Person id -> joints in the camera's frame; frames are named <joint>_<id>, joints hang in body_<id>.
+
+    Frames of anything else are not people's.
+    """
     camera_from: dict[str, RigidTransform] = {}
     people: dict[str, dict[str, RigidTransform]] = collections.defaultdict(dict)
     for transform in message.transforms:
@@ -120,6 +172,7 @@ def poses_of(message: TFMessage) -> dict[str, TrackedPose]:
             {name: pose.rotation for name, pose in frames.items()},
         )
         for person, frames in people.items()
+        if "body" in frames
     }
 
 
