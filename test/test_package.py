@@ -15,7 +15,7 @@ import pose_ros
 PACKAGE = ElementTree.parse(ROOT / "package.xml").getroot()
 # What pip calls, and imports as, what rosdep and apt call python3-NAME.
 DEBIAN = {"opencv-python-headless": "python3-opencv", "PyYAML": "python3-yaml"}
-MODULE = {"cv2": "opencv-python-headless", "yaml": "PyYAML"}
+MODULE = {"cv2": "opencv-python-headless", "yaml": "PyYAML", "PIL": "pillow"}
 
 
 def named(*tags: str) -> set[str]:

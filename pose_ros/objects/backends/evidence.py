@@ -1,4 +1,4 @@
-"""How well poses that others propose agree with depth: their scores say which is best, not whether any is right."""
+"""How well poses that others propose agree with depth: their scores say which is best, not if it is right."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ from pose_ros.types import Detections2D, RGBDFrame
 LICENCE = "NVIDIA Source Code License: research and evaluation only, no commercial use"
 INSTALL = (
     "FoundationPose is not installed here. It needs an NVIDIA GPU: clone github.com/NVlabs/FoundationPose, "
-    "build it and fetch its weights as its readme says, and give its folder as `root` (or put it on PYTHONPATH). "
+    "build it and fetch its weights as its readme says, and give its folder as `root` (or put it on "
+    "PYTHONPATH). "
     f"Its licence: {LICENCE}"
 )
 TURNS = 12  # of a continuous symmetry, as FoundationPose wants them listed

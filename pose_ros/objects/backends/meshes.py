@@ -15,7 +15,7 @@ def as_trimesh(mesh: Mesh) -> Any:
     try:
         import trimesh
     except ImportError as error:
-        raise BackendError("trimesh is missing: pip install trimesh") from error
+        raise BackendError("meshes are handed over by trimesh: pip install 'pose_ros[objects]'") from error
     faces = len(mesh.triangles)
     vertices = mesh.vertices[mesh.triangles].reshape(-1, 3)
     made = trimesh.Trimesh(
