@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RED, GREEN, BLUE = (255, 60, 60), (60, 220, 60), (80, 110, 255)
 TINT = 0.25  # how much of its colour lies over an object's visible pixels
-TRIANGLES = 20_000  # enough for an outline that is right to the pixel
+TRIANGLES = 5_000  # enough for an outline that is right to the pixel
 LINE_HEIGHT = 17  # px
 _coarse: dict[int, tuple[Mesh, Mesh]] = {}  # large meshes, and what is drawn of them
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from pose_ros.types import Objects, RGBDFrame, TrackState
 DETECT_OPTIONS = ("classes", "roi", "timeout")
 TIMEOUT = 10.0  # s
 LONGEST = 600.0  # s
+LABEL = r"\w[\w.-]*"
 MODEL_OPTIONS = {"unit": ("m", UNITS), "up": ("z", Z_FROM_UP)}  # suffix: default, valid
 
 
@@ -111,7 +113,9 @@ def model_requests(
         elif name not in labels and value not in MODEL_OPTIONS[option][1]:
             refused[label] = refused[name] = unknown(option, value, MODEL_OPTIONS[option][1])
     for label in labels:
-        if not isinstance(values[label], str) or not values[label]:
+        if not re.fullmatch(LABEL, label):
+            refused[label] = f"label {label!r} cannot name a frame: letters, digits, _ - . are valid"
+        elif not isinstance(values[label], str) or not values[label]:
             refused[label] = f"{label} is {values[label]!r}, must be the path of a mesh"
         if label not in refused:
             unit, up = (

@@ -24,7 +24,7 @@ from pose_ros.types import Detections2D, RGBDFrame
 
 # Segmentation comes from a node, not from a driver, and is small: none of it need be lost.
 QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-KEPT = 30  # messages and pairs that wait for each other
+KEPT = 20  # messages and pairs that wait for each other
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,13 @@ class TestDetect:
         assert "still searching after 0.5 s" in answer.result().result.reason
         assert counts[-1] > 2
 
+    def test_a_mask_that_does_not_come_is_the_reason(self, object_node, camera, client):
+        object_node(segmentation="mask")
+        camera.wait_for_node()
+        successful, reason = client.detect(camera.messages(*boxes(HERE)), timeout=1.0)
+        assert not successful
+        assert "no segments: nobody publishes /segments" in reason
+
     @pytest.mark.parametrize(
         ("values", "words"),
         [
@@ -259,16 +266,17 @@ class TestAddModel:
                 "odd.up": "w",
                 "alone.unit": "mm",
                 "number": 3,
+                "my/mug": str(mesh_file),
             }
         )
         assert [successful for successful, _ in answers] == [
-            False, True, True, False, False, False, False, False, False
+            False, True, True, False, False, False, False, False, False, False
         ]  # fmt: skip
         reasons = [reason for _, reason in answers]
         for reason, words in zip(
             reasons,
             ("broken.obj", "", "", "mm", "does not exist", "valid: z, y, x", "valid: z, y, x",
-             "no 'alone'", "must be the path"),
+             "no 'alone'", "must be the path", "cannot name a frame"),
             strict=True,
         ):  # fmt: skip
             assert words in reason
