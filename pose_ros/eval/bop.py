@@ -80,9 +80,8 @@ def mspd(
 
 def _each(truth: RigidTransform, points: np.ndarray, symmetries: Symmetries) -> np.ndarray:
     """The points under every true pose: (M,P,3)."""
-    motions = sampled(symmetries)
-    moved = np.einsum("mij,pj->mpi", motions.rotation, points) + motions.translation[:, None]
-    return truth.apply(moved)
+    poses = truth @ sampled(symmetries)
+    return points @ np.swapaxes(poses.rotation, 1, 2) + poses.translation[:, None]
 
 
 def _projected(points: np.ndarray, camera: PinholeCamera) -> np.ndarray:

@@ -19,7 +19,7 @@ from pose_ros.types import Objects, RGBDFrame, TrackedObject, TrackState
 
 LEAST_VISIBLE = 0.1  # share of an object's outline from which on BOP asks for it
 RIGHT = 0.1  # MSSD over the diameter below which a pose is right: what a score is the probability of
-SAMPLES = 2000  # points of a surface for ADD and ADD-S
+SAMPLES = 1000  # points of a surface for ADD and ADD-S
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,16 @@ def has_to_be_found(truth: ObjectTruth) -> bool:
 
 
 def compare(
-    frame: RGBDFrame, objects: Objects, truth: Sequence[ObjectTruth], judges: Mapping[str, Judge]
+    frame: RGBDFrame,
+    objects: Objects,
+    truth: Sequence[ObjectTruth],
+    judges: Mapping[str, Judge],
+    with_vsd: bool = True,
 ) -> list[Case]:
-    """One case for every model, found or not, there or not."""
-    scene = bop.distance_of(frame.depth, frame.camera)
+    """One case for every model, found or not, there or not; VSD, which is slow, only where asked for (else
+    0).
+    """
+    scene = bop.distance_of(frame.depth, frame.camera) if with_vsd else None
     by_label: dict[str, tuple[list, list]] = {label: ([], []) for label in judges}
     for one in truth:
         by_label[one.label][0].append(one)
@@ -95,21 +101,26 @@ def _case(
     truth: list[ObjectTruth],
     found: list[TrackedObject],
     judge: Judge,
-    scene: np.ndarray,
+    scene: np.ndarray | None,
     camera: PinholeCamera,
     reason: str,
 ) -> Case:
     shape = (len(found), len(truth))
     mssd, mspd, vsd = np.zeros(shape), np.zeros(shape), np.zeros((*shape, len(bop.VSD_TAUS)))
     mesh, symmetries = judge.model.mesh, judge.model.symmetries
-    drawn = [bop.render_distance(mesh, one.camera_from_object, camera) for one in truth] if found else []
+    drawn = (
+        [bop.render_distance(mesh, one.camera_from_object, camera) for one in truth]
+        if found and scene is not None
+        else []
+    )
     for n, one in enumerate(found):
         pose = one.camera_from_object
-        mine = bop.render_distance(mesh, pose, camera) if truth else None
+        mine = bop.render_distance(mesh, pose, camera) if drawn else None
         for m, true in enumerate(truth):
             mssd[n, m] = bop.mssd(pose, true.camera_from_object, judge.corners, symmetries) / judge.diameter
             mspd[n, m] = bop.mspd(pose, true.camera_from_object, judge.corners, symmetries, camera)
-            vsd[n, m] = bop.vsd(mine, drawn[m], scene, judge.diameter)
+            if drawn:
+                vsd[n, m] = bop.vsd(mine, drawn[m], scene, judge.diameter)
     counted = np.array([has_to_be_found(one) for one in truth], bool)
     # Who means whom: the nearest, as far as that is possible for all at once.
     pairs = tuple(zip(*map(list, linear_sum_assignment(np.minimum(mssd, 10.0))), strict=True))

@@ -44,6 +44,12 @@ def label_print(
     return picture
 
 
+def wrapped(rng: np.random.Generator, around: float, height: float) -> np.ndarray:
+    """A picture to go round a can (m): three labels beside each other, so that every side shows something."""
+    ground = colour(rng)
+    return np.hstack([label_print(rng, around / 3, height, ground) for _ in range(3)])
+
+
 def panels(
     rng: np.random.Generator, size: np.ndarray, ground: tuple[int, int, int] | None = None
 ) -> list[np.ndarray]:

@@ -52,8 +52,7 @@ def coffee_can(rng) -> Shape:
 
 def _can(name: str, radius: float, height: float, rng) -> Shape:
     half, rim = height / 2, 0.004
-    ground = prints.colour(rng)
-    wrapped = prints.label_print(rng, 2 * np.pi * radius * 0.6, height, ground)
+    wrapped = prints.wrapped(rng, 2 * np.pi * radius, height)
     metal = np.full((48, 48, 3), 190, np.uint8)
     profile = [
         (0, -half),
@@ -69,7 +68,7 @@ def _can(name: str, radius: float, height: float, rng) -> Shape:
 
 def mustard_bottle(rng) -> Shape:
     profile, wall = _bottle_profile(rng)
-    wrapped = prints.label_print(rng, 0.1, wall[1] - wall[0], prints.colour(rng))
+    wrapped = prints.wrapped(rng, 2 * np.pi * 0.035, wall[1] - wall[0])
     cap = np.full((48, 48, 3), prints.colour(rng), np.uint8)
     mesh = build.printed_turning(profile, wall, (wrapped, cap))
     return Shape("printed_bottle", mesh.scaled(np.array([1, 0.7, 1])), Symmetries.none())
