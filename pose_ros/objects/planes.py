@@ -51,7 +51,8 @@ def find_planes(grid: DepthGrid, least_area: float, most: int) -> list[Plane]:
     if min(grid.shape) < BLOCK:
         return []
     blocks = _Blocks.of(grid)
-    planes = []
+    planes: list[Plane] = []
+    rest = grid.valid
     free = blocks.is_flat.copy()
     fits = blocks.agreement()
     for _ in range(most):
@@ -68,9 +69,10 @@ def find_planes(grid: DepthGrid, least_area: float, most: int) -> list[Plane]:
         free &= ~blocks.on_plane(plane, 2.5) & ~fits[gain.argmax()]
         if blocks.area[chosen].sum() < least_area / 3:
             continue
-        found = _on_cells(grid, plane, least_area)
+        found = _on_cells(grid, rest, plane, least_area)
         if found is not None:
             planes.append(found)
+            rest = rest & ~found.region
     return planes
 
 
@@ -147,11 +149,11 @@ def _solved(sums: np.ndarray) -> tuple[np.ndarray, ...]:
     return gram, moment, plane, np.sqrt(squares / np.maximum(count, 1)), count
 
 
-def _on_cells(grid: DepthGrid, plane: np.ndarray, least_area: float) -> Plane | None:
-    """The plane fitted once more, to the cells on it; None where too few hang together."""
+def _on_cells(grid: DepthGrid, rest: np.ndarray, plane: np.ndarray, least_area: float) -> Plane | None:
+    """The plane fitted once more, to those of the cells `rest` on it; None where too few hang together."""
     flat = np.zeros((1, 1), np.float32)
     found = Plane(plane, grid.valid, flat, 2 * grid.noise)
-    upright = grid.valid & (grid.normals @ found.normal.astype(np.float32) > SAME_NORMAL - 0.08)
+    upright = rest & (grid.normals @ found.normal.astype(np.float32) > SAME_NORMAL - 0.08)
     for _ in range(2):
         region = upright & (np.abs(found.height(grid)) < found.tolerance(grid))
         if region.sum() < 30:
@@ -168,7 +170,7 @@ def _on_cells(grid: DepthGrid, plane: np.ndarray, least_area: float) -> Plane | 
     bend = cv2.boxFilter(residual, -1, size) / np.maximum(weight, 0.05)
     found = Plane(plane, region, np.clip(bend, -2 * found.noise, 2 * found.noise), found.noise)
     height, tolerance = np.abs(found.height(grid)), found.tolerance(grid)
-    region = grid.valid & ((height < 0.5 * tolerance) | upright & (height < tolerance))
+    region = rest & ((height < 0.5 * tolerance) | upright & (height < tolerance))
     region = _large_parts(grid, region, found.normal, least_area / 4)
     area = grid.areas(found.normal.astype(np.float32))[region].sum()
     return Plane(plane, region, found.bend, found.noise) if area >= least_area else None

@@ -19,6 +19,7 @@ LEAST_CELLS = 25  # of the coarse grid, for a thing
 CARRIES = 0.5  # share of a plane's outline that makes it something to stand on
 SMALL = 40  # cells at which the score is halved
 SAME = 0.9  # intersection over union at which two candidates are one
+BESIDE = 31  # cells: half of it is as far as a plane explains what lies beside it
 CLOSING = 7  # cells: gaps without depth that are closed
 
 
@@ -123,7 +124,9 @@ def _above(grid: DepthGrid, supports: list[Plane]) -> tuple[np.ndarray, np.ndarr
         height = np.abs(plane.height(grid)) / plane.tolerance(grid)
         above &= ~plane.region
         maybe &= ~plane.region | (height > 0.5)
-        np.minimum(clear, height, out=clear)
+        # A plane says nothing of things that only lie where it would be if it went on.
+        near = cv2.dilate(plane.region.view(np.uint8), np.ones((BESIDE, BESIDE), np.uint8)) > 0
+        np.minimum(clear, height, out=clear, where=near)
     return above, maybe, clear
 
 
