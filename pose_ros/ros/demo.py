@@ -23,7 +23,7 @@ from pose_ros.eval.tracks import compare_tracks
 from pose_ros.ros.compose import prepare_dds
 from pose_ros.ros.demo_objects import is_bop, scene_of, summarize_objects
 from pose_ros.ros.recorder import Recorder
-from pose_ros.sources.bop import BOPScene, models_folder
+from pose_ros.sources.bop import models_folder
 from pose_ros.sources.source import Source, open_source, parse_options, split_spec
 from pose_ros.sources.synthetic.objects.scene import ObjectSceneConfig, write_objects
 from pose_ros.sources.synthetic.scene import SyntheticConfig, write_people
@@ -62,7 +62,7 @@ def demo(source: str, out: Path, models: str | None = None, people: bool = True)
     rclpy.init()
     recorder = Recorder(out, people, models is not None)
     try:
-        again = score.truth is None and not score.has_objects and score.keys is not None
+        again = score.truth is None and score.keys is not None
         _watch(played, out, recorder, again, nodes, models)
     finally:
         recorder.close()
@@ -201,13 +201,12 @@ class Score:
     name: str
     keys: list[str] | None
     truth: PeopleTruth | None
-    has_objects: bool = False  # the truth of its objects is known
 
     @classmethod
     def of(cls, name: str, source: Source) -> Score:
         truth = source.truth if isinstance(source.truth, PeopleTruth) else None
         try:
-            return cls(name, source.keys(), truth, isinstance(source, BOPScene))
+            return cls(name, source.keys(), truth)
         except TypeError:  # no end
             return cls(name, None, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def summarize_objects(recorder: Recorder, source: str, models: str) -> dict[str,
         return figures
     with open_source(source) as scene:
         if isinstance(scene, BOPScene) and scene.has_truth:
-            keys = dict(zip(recorder.images, scene.keys(), strict=False))
+            keys = dict(zip(recorder.images, itertools.cycle(scene.keys()), strict=False))  # lap after lap
             pairs = [(recorder.objects[s], scene.truth(keys[s])) for s in answered if s in keys]
             with contextlib.suppress(SourceError):  # models of another kind than the scene's
                 figures["accuracy"] = accuracy(pairs, load_bop_models(Path(models)))

@@ -96,8 +96,8 @@ def test_the_whole_demo_with_both_nodes(ros, folder, tmp_path_factory, monkeypat
     assert summary["ids"] == ["p1"]
     assert summary["objects"]["ids"] == ["box_1"]
     assert summary["objects"]["per_frame"] == 1
-    assert len(list((out / "object_pictures").glob("*.jpg"))) == summary["objects"]["answered"] >= 10
-    assert len(list((out / "pictures").glob("*.jpg"))) == summary["answered"] >= 10
+    assert len(list((out / "object_pictures").glob("*.jpg"))) == summary["objects"]["answered"] >= 3
+    assert len(list((out / "pictures").glob("*.jpg"))) == summary["answered"] >= 3
     for name in ("people.mp4", "objects.mp4", "objects_sheet.png", "contact_sheet.png"):
         assert (out / name).stat().st_size > 1000
     with AnyReader([out / "bag"]) as bag:
