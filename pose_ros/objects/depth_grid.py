@@ -77,14 +77,11 @@ class DepthGrid:
             both = (here > 0) & (there > 0)
             difference = np.where(both, there - here, 0)
             bound = LEAST_JUMP * np.maximum(here, there) ** 2 + 4 * self.noise
-            # A slope goes on before or behind; a jump goes on in neither.
-            bend = np.full(difference.shape, np.inf, np.float32)
-            first, second = _pair(difference, axis)
-            known = np.logical_and(*_pair(both, axis))
-            change = np.where(known, np.abs(second - first), np.inf)
-            lead, tail = _pair(bend, axis)
-            np.minimum(lead, change, out=lead)
-            np.minimum(tail, change, out=tail)
+            # A slope goes on before or behind for two more steps. A jump goes on in neither, nor does one in
+            # two steps, with a pixel that saw half of each side in the middle.
+            after = np.maximum(*(_change(difference, both, reach, axis) for reach in (1, 2)))
+            before = np.maximum(*(_change(difference, both, -reach, axis) for reach in (1, 2)))
+            bend = np.minimum(before, after)
             jump = (np.abs(difference) > bound) & (bend > bound)
             found.append((difference, both & ~jump))
         return tuple(found)
@@ -164,6 +161,18 @@ def _bridged(inverse: np.ndarray, noise: float) -> np.ndarray:
     low = cv2.erode(np.where(inverse > 0, inverse, np.float32(1e3)), kernel)
     fill = (inverse == 0) & (count > 0.5) & (high - low < 0.02 * high**2 + 6 * noise)
     return np.where(fill, cv2.boxFilter(inverse, -1, (5, 5)) / np.maximum(count, 0.1), inverse)
+
+
+def _change(steps: np.ndarray, known: np.ndarray, reach: int, axis: int) -> np.ndarray:
+    """How much the step so far on differs from each; infinite where either is not known."""
+    size = steps.shape[axis]
+    here, there = [slice(None)] * 2, [slice(None)] * 2
+    here[axis] = slice(max(-reach, 0), size - max(reach, 0))
+    there[axis] = slice(max(reach, 0), size + min(reach, 0))
+    here, there = tuple(here), tuple(there)
+    change = np.full(steps.shape, np.inf, np.float32)
+    change[here] = np.where(known[here] & known[there], np.abs(steps[there] - steps[here]), np.inf)
+    return change
 
 
 def _pair(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
