@@ -59,19 +59,20 @@ class DetectRequest:
     def verdict(self, objects: Objects, models: Collection[str]) -> tuple[bool, str]:
         """Whether anything that was asked for is there; what is, and of what is not, why."""
         wanted = self.labels or tuple(sorted(models))
-        found = [
+        inside = [
             one
             for n, one in enumerate(objects, 1)
-            if one.label in wanted
-            and one.state is TrackState.TRACKED
-            and self._holds(objects.label_image == n)
+            if one.label in wanted and self._holds(objects.label_image == n)
         ]
+        found = [one for one in inside if one.state is TrackState.TRACKED]
+        unsure = {one.label for one in inside if one.state is TrackState.TENTATIVE}
         parts = []
         if found:
             parts.append("found " + ", ".join(f"{one.id} ({one.score:.2f})" for one in found))
         for label in wanted:
             if label not in {one.label for one in found}:
-                parts.append(f"no {label}: {objects.reasons.get(label, 'it is not in sight')}")
+                why = "seen, but not confirmed yet" if label in unsure else "it is not in sight"
+                parts.append(f"no {label}: {objects.reasons.get(label, why)}")
         return bool(found), "; ".join(parts)
 
     def _holds(self, mask: np.ndarray) -> bool:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from pose_ros.config import option
+from pose_ros.errors import MeshError
 from pose_ros.geometry.mesh import Mesh, load_mesh
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 from pose_ros.types import Detections2D, Objects, RGBDFrame, Symmetries, TrackedObject, TrackState
@@ -71,6 +72,8 @@ class StandInObjects:
     device_note = "cpu (a stand-in)"
 
     def __init__(self, config: StandInObjectConfig) -> None:
+        if config.models.startswith("/"):
+            raise MeshError(f"{config.models} is neither a folder of CAD files nor a YAML file")
         self.config = config
         self.models = {label: model(label) for label in config.models.split(",") if label}
         self.stage_ms: dict[str, float] = {}

@@ -216,6 +216,26 @@ def test_without_models_it_stays_up_and_says_what_to_do(object_node, peer, camer
     assert not tf
 
 
+def test_models_that_cannot_be_read_leave_it_unconfigured_saying_why(object_node, peer):
+    node = object_node(models="/nowhere")
+    peer.diagnosis("cannot be configured: /nowhere is neither a folder of CAD files nor a YAML file")
+    assert node.state == "unconfigured"
+
+
+def test_objects_are_taken_out_of_rviz_when_the_node_is_deactivated(object_node, peer, camera, hear):
+    node = object_node()
+    heard = hear(MarkerArray, "objects/markers")
+    camera.wait_for_node()
+    camera.shoot(*boxes(HERE))
+    peer.wait(lambda: heard, "markers")
+    node.trigger_deactivate()
+    peer.wait(lambda: heard[-1].markers[0].action == Marker.DELETE, "deletion")
+    node.trigger_activate()
+    camera.wait_for_node()
+    camera.shoot(*boxes(HERE))
+    peer.wait(lambda: heard[-1].markers[0].action == Marker.ADD, "markers again")
+
+
 def test_why_there_is_no_more_is_told_in_diagnostics(object_node, peer, camera, tf):
     object_node(models="box,cup")
     camera.wait_for_node()
