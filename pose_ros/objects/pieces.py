@@ -16,6 +16,7 @@ REACH = 0.025  # m over which pieces with a gap between them may still be one
 THINNED = 0.006  # m: of points on borders that are nearer to each other one is enough
 SPLINTER = 300  # cells; what is larger is a piece in its own right
 GOOD_FIT = 0.2  # of pieces that surely belong together
+GOOD_JOINT, LEAST_JOINT = 0.8, 0.3  # fit of a joint: of one that is level, of the worst
 LEAST_CONTACT = 3  # points of the piece that has fewer
 LOCAL = 0.03  # m around a contact where its fold is judged
 
@@ -87,22 +88,29 @@ def absorbed(grid: DepthGrid, labels: np.ndarray) -> np.ndarray:
     return np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.int32)[labels]
 
 
-def unions(grid: DepthGrid, labels: np.ndarray) -> list[frozenset[int]]:
-    """Sets of pieces that may be one thing: each alone, and what comes of joining those that touch.
+def unions(grid: DepthGrid, labels: np.ndarray) -> dict[frozenset[int], float]:
+    """Sets of pieces that may be one thing, each alone and what comes of joining those that touch.
+
+    With how well they fit: 1 for one piece, less the worse the worst of the joints is.
 
     The two that fit best are joined first, then the next, until nothing touches: a tree, whose every node is
     returned. Sides of one box fit well, things that lean on each other badly: where none fits well any more,
     all the pairs that touch are returned, too.
     """
-    nodes = [frozenset([int(k)]) for k in np.unique(labels[labels > 0])]
+    nodes = {frozenset([int(k)]): 1.0 for k in np.unique(labels[labels > 0])}
     contacts = {(frozenset([a]), frozenset([b])): found for (a, b), found in _contacts(grid, labels).items()}
-    doubtful: list[frozenset[int]] = []
+    doubtful: dict[frozenset[int], float] = {}
+
+    def union_of(pair: tuple[frozenset[int], frozenset[int]]) -> float:
+        joint = min(max(GOOD_JOINT + contacts[pair][0], LEAST_JOINT), 1.0)
+        return min(joint, nodes[pair[0]], nodes[pair[1]])
+
     while contacts:
         best = max(contacts, key=lambda pair: contacts[pair][0])
         if contacts[best][0] < GOOD_FIT and not doubtful:
-            doubtful = [a | b for a, b in contacts]
+            doubtful = {pair[0] | pair[1]: union_of(pair) for pair in contacts}
         joined = best[0] | best[1]
-        nodes.append(joined)
+        nodes[joined] = union_of(best)
         merged: dict[frozenset[int], tuple[float, float]] = {}
         for pair in [pair for pair in contacts if best[0] in pair or best[1] in pair]:
             fit, size = contacts.pop(pair)
@@ -110,7 +118,7 @@ def unions(grid: DepthGrid, labels: np.ndarray) -> list[frozenset[int]]:
                 before, count = merged.get(other, (0.0, 0.0))
                 merged[other] = (before * count + fit * size) / (count + size), count + size
         contacts |= {(joined, other): contact for other, contact in merged.items()}
-    return list(dict.fromkeys(nodes + doubtful))
+    return doubtful | nodes
 
 
 def _contacts(grid: DepthGrid, labels: np.ndarray) -> dict[tuple[int, int], tuple[float, float]]:

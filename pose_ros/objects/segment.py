@@ -47,7 +47,8 @@ class Segmenter:
 
     Candidates overlap: what touches is returned apart *and* together (a mug and its handle fold inwards as
     two boxes side by side do; who knows the models decides). score in [0,1]: how much of the outline is the
-    thing's own, rather than hidden, cut off by the image's border or shared with a neighbour.
+    thing's own, rather than hidden, cut off by the image's border or shared with a neighbour; less where its
+    parts fold inwards where they meet.
     """
 
     def __init__(self, config: SegmentConfig | None = None) -> None:
@@ -94,7 +95,7 @@ class Segmenter:
         cells = np.bincount(pieces.ravel(), minlength=count + 1)
         boxes = _boxes(pieces, count)
         found = []
-        for union in unions(grid, pieces):
+        for union, fit in unions(grid, pieces).items():
             chosen = np.zeros(count + 1, bool)
             chosen[list(union)] = True
             size = cells[chosen].sum()
@@ -107,8 +108,8 @@ class Segmenter:
             sure = np.clip(_high(clear[part][mask]) - 1, 0, 1) * size / (size + SMALL)
             border = _border_length(mask, part, grid.shape)
             own = openness(mask, grid.depth[part], pieces[part] > 0, grid.noise, border)
-            if own * sure >= c.min_score:
-                found.append((chosen, float(own * sure)))
+            if own * sure * fit >= c.min_score:
+                found.append((chosen, float(own * sure * fit)))
         found.sort(key=lambda candidate: -candidate[1])
         return [found[k] for k in _distinct(np.array([f[0] for f in found]), cells)][: c.max_candidates]
 
