@@ -95,16 +95,15 @@ class Pile:
 
         With `gap` it must stand on level ground and keep that distance (m) to what stands higher.
         """
-        patch = self._patch(mesh, rotation, xy)
+        margin = 0 if gap is None else max(round(gap / CELL), 1)
+        patch = self._patch(mesh, rotation, xy, margin)
         if patch is None:
             return None
         rows, columns, bottom, _ = patch
         ground = self.height[rows, columns]
         covered = np.isfinite(bottom)
         if gap is not None:
-            wide = cv2.dilate(
-                covered.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(round(gap / CELL), 1)
-            )
+            wide = cv2.dilate(covered.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=margin)
             around = ground[wide > 0]
             if not np.isfinite(around).all() or np.ptp(around) > 1e-6:
                 return None
@@ -139,12 +138,12 @@ class Pile:
                 best, lowest = pose, pose.apply(centre)[2]
         return best
 
-    def _patch(self, mesh: Mesh, rotation: np.ndarray, xy: np.ndarray):
+    def _patch(self, mesh: Mesh, rotation: np.ndarray, xy: np.ndarray, margin: int = 0):
         """Rows and columns below a mesh; least and greatest z (m, not yet raised) in each, ±inf = none."""
         points = mesh.vertices @ rotation.T
         points = points - np.append((rotation @ mesh.bounds.mean(0))[:2] - xy, 0.0)
-        low = np.floor((points[:, :2].min(0) + self.reach) / CELL).astype(int) - 2
-        high = np.ceil((points[:, :2].max(0) + self.reach) / CELL).astype(int) + 3
+        low = np.floor((points[:, :2].min(0) + self.reach) / CELL).astype(int) - 2 - margin
+        high = np.ceil((points[:, :2].max(0) + self.reach) / CELL).astype(int) + 3 + margin
         if low.min() < 0 or high.max() > len(self.height):
             return None
         width, height = high - low
