@@ -23,7 +23,7 @@ def mismatch(
     of Lambertian reflection. Source: Ramamoorthi & Hanrahan, "An efficient representation for irradiance
     environment maps", 2001. Only samples whose depth fits are compared; 0.5 where there are hardly any.
     """
-    seen, expected, weight = _compared(bank, model, sight, view)
+    seen, expected, weight = compared(bank, model, sight, view)
     lit = expected * light(bank, model, rotation, seen, expected, weight)
     difference = (seen - lit).abs()
     # What is brighter than the sensor tells is not wrong.
@@ -59,9 +59,9 @@ def light(
     return shade * channel.clamp(0.8, 1.25)[:, None]
 
 
-def _compared(
+def compared(
     bank: Bank, model: torch.Tensor, sight: Sight, view: View
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Colours seen and expected (B,S,3) at the samples, and how much each counts (B,S)."""
-    seen = view.color.reshape(3, -1)[:, sight.place].permute(1, 2, 0)
+    seen = view.color.reshape(-1, 3)[sight.place].float()
     return seen, bank.colors[model, : seen.shape[1]], sight.facing * sight.match

@@ -39,9 +39,9 @@ def distance_field(mesh: Mesh, skin: Skin) -> tuple[DistanceField, Skin]:
     voxel = side / CELLS
     origin = low - MARGIN * side
     shape = np.ceil((high + MARGIN * side - origin) / voxel).astype(int) + 1
-    centres = (np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1) * voxel + origin).reshape(
-        -1, 3
-    )
+    centres = (
+        np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1) * voxel + origin
+    ).reshape(-1, 3)
     tree = cKDTree(skin.points)
     near, index = tree.query(centres, k=NEIGHBOURS, workers=-1)
     closest = np.zeros_like(centres)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from pose_ros.config import option
 from pose_ros.objects.bank import Bank
-from pose_ros.objects.fit import fit_to_field
+from pose_ros.objects.fit import fit_to_field, to_object
 from pose_ros.objects.model import ObjectModel
 from pose_ros.objects.refine import refine
 from pose_ros.objects.segments import Segments
@@ -17,10 +16,14 @@ from pose_ros.objects.so3 import angle_between, even_rotations
 from pose_ros.objects.verify import Evidence, look, weigh
 from pose_ros.objects.view import View
 
-# The funnel, from wide to narrow: points of the segment, samples of the surface.
-WIDE_POINTS, WIDE_SAMPLES = 40, 64
+# The funnel, from wide to narrow: points of the segment, samples of the surface (share of starts kept).
+FIRST_POINTS, FIRST_SHARE = 24, 0.2
+WIDE_POINTS, WIDE_SAMPLES = 48, 64
 MIDDLE_POINTS, MIDDLE_SAMPLES = 128, 160
 NARROW_POINTS, NARROW_SAMPLES = 320, 512
+PROMISE_STARTS = 150  # that tell whether a model may fit a segment at all
+# Starts beside the segment's centroid: what is partly hidden has its centre elsewhere.
+ASIDE = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 SAME_TURN, SAME_PLACE = 0.2, 0.05  # rad, diameters: hypotheses nearer than this are one
 
 
@@ -77,27 +80,35 @@ class Register:
         self.bank = bank
         self._rotations = [self._start_rotations(model) for model in models]
 
+    def promise(self, view: View, segments: Segments, model: int, segment: int) -> float:
+        """How well the model can fit at first glance: without starts aside, with few points."""
+        starts = self._starts(segments, model, segment, aside=((0, 0),))
+        starts = starts.select(torch.arange(0, len(starts), max(len(starts) // PROMISE_STARTS, 1)))
+        return float(self._wide(view, segments, starts).evidence.fitness[0])
+
     def __call__(self, view: View, segments: Segments, model: int, segment: int) -> Hypotheses:
         """The best distinct hypotheses of one model for one segment, the best first."""
         wide = self._wide(view, segments, self._starts(segments, model, segment))
         diameter = float(self.bank.diameter[model])
         scales = [share * diameter for share in (0.05, 0.035, 0.025, 0.02)]
-        rotation, translation = fit_to_field(
-            self.bank, wide.model, wide.rotation, wide.translation,
-            segments.points[wide.segment, :MIDDLE_POINTS], scales,
-        )  # fmt: skip
-        middle = Hypotheses(wide.model, wide.segment, rotation, translation)
+        middle = self._moved(wide, segments.points[segment, :MIDDLE_POINTS], scales)
         middle = self.ranked(view, segments, middle, MIDDLE_POINTS, MIDDLE_SAMPLES)
         return self.polished(view, segments, self._distinct(middle, self.config.narrow))
 
     def polished(
-        self, view: View, segments: Segments, hypotheses: Hypotheses, iterations: int = 6
+        self,
+        view: View,
+        segments: Segments,
+        hypotheses: Hypotheses,
+        iterations: int = 6,
+        textured: bool = False,
     ) -> Hypotheses:
         """The hypotheses fitted to points and outline of their segments, the best first."""
         h = hypotheses
         rotation, translation, information = refine(
             self.bank, h.model, h.rotation, h.translation, view,
-            segments.points[h.segment, :NARROW_POINTS], segments.away[h.segment], NARROW_SAMPLES, iterations,
+            segments.points[h.segment, :NARROW_POINTS], segments.outline.select(h.segment),
+            NARROW_SAMPLES, iterations, textured,
         )  # fmt: skip
         fitted = Hypotheses(h.model, h.segment, rotation, translation, None, information)
         return self.ranked(view, segments, fitted, NARROW_POINTS, NARROW_SAMPLES)
@@ -127,28 +138,38 @@ class Register:
             turns = turns[trace[:, 0] >= trace.max(1).values - 1e-4]
         return turns.to(self.bank.device)
 
-    def _starts(self, segments: Segments, model: int, segment: int) -> Hypotheses:
+    def _starts(
+        self, segments: Segments, model: int, segment: int, aside: tuple[tuple[int, int], ...] = ASIDE
+    ) -> Hypotheses:
         """Every rotation at the place where its visible side has the segment's centroid, and beside it."""
         turns = self._rotations[model]
         centroid = segments.points[segment].mean(0)
         view = self.bank.view_of(turns, centroid.expand(len(turns), 3))
         place = centroid - (turns @ self.bank.visible_center[model, view][..., None])[..., 0]
-        aside = self.config.lateral * self.bank.diameter[model]
-        steps = torch.tensor([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], device=turns.device)
-        place = (place[:, None] + steps * aside).reshape(-1, 3)
+        reach = self.config.lateral * self.bank.diameter[model]
+        steps = torch.tensor([(*step, 0) for step in aside], device=turns.device)
+        place = (place[:, None] + steps * reach).reshape(-1, 3)
         turns = turns.repeat_interleave(len(steps), 0)
         same = torch.ones(len(turns), dtype=torch.long, device=turns.device)
         return Hypotheses(same * model, same * segment, turns, place)
 
     def _wide(self, view: View, segments: Segments, starts: Hypotheses) -> Hypotheses:
-        h, diameter = starts, float(self.bank.diameter[starts.model[0]])
-        scales = [share * diameter for share in (0.2, 0.12, 0.07)]
-        points = segments.points[h.segment[0], :WIDE_POINTS]
-        rotation, translation = fit_to_field(self.bank, h.model, h.rotation, h.translation, points, scales)
-        fitted = Hypotheses(h.model, h.segment, rotation, translation)
-        return self.ranked(view, segments, fitted, WIDE_POINTS, WIDE_SAMPLES).select(
-            torch.arange(min(self.config.middle, len(fitted)), device=points.device)
-        )
+        """The best of many starts on one segment, fitted roughly."""
+        diameter, points = float(self.bank.diameter[starts.model[0]]), segments.points[starts.segment[0]]
+        first = self._moved(starts, points[:FIRST_POINTS], [0.2 * diameter, 0.12 * diameter])
+        local = to_object(first.rotation, first.translation, points[:FIRST_POINTS])
+        distance, _ = self.bank.distance(first.model, local)
+        far = distance.abs().clamp_max(0.1 * diameter).mean(-1)
+        count = max(round(FIRST_SHARE * len(starts)), self.config.middle)
+        first = first.select(far.topk(min(count, len(starts)), largest=False).indices)
+        fitted = self._moved(first, points[:WIDE_POINTS], [0.08 * diameter, 0.06 * diameter])
+        ranked = self.ranked(view, segments, fitted, WIDE_POINTS, WIDE_SAMPLES)
+        return ranked.select(torch.arange(min(self.config.middle, len(ranked)), device=points.device))
+
+    def _moved(self, hypotheses: Hypotheses, points: torch.Tensor, scales: list[float]) -> Hypotheses:
+        h = hypotheses
+        pose = fit_to_field(self.bank, h.model, h.rotation, h.translation, points, scales)
+        return Hypotheses(h.model, h.segment, *pose)
 
     def _distinct(self, ranked: Hypotheses, count: int) -> Hypotheses:
         """The first `count` that are no repetition of a better one."""

@@ -15,15 +15,17 @@ from pose_ros.objects.bank import Bank
 from pose_ros.objects.model import ObjectModel
 from pose_ros.objects.region import claimed
 from pose_ros.objects.register import NARROW_SAMPLES, Hypotheses, Register, RegisterConfig
-from pose_ros.objects.score import features, probability
+from pose_ros.objects.score import CLEAR, features, log_odds, probability
 from pose_ros.objects.segments import Segments, segments_of
 from pose_ros.objects.uncertainty import covariance_of
 from pose_ros.objects.verify import look
 from pose_ros.objects.view import View
-from pose_ros.types import Detections2D, ObjectPoses, RGBDFrame
+from pose_ros.types import Detections2D, ObjectPoses, RGBDFrame, Symmetries
 
 TURNED = 4  # hypotheses of a pair whose colours are compared
 AXIS_STEPS = 36  # turns about a continuous axis of the shape that its colours may tell apart
+OUTERMOST = 24  # samples of a surface that tell whether two poses are the same
+DIFFERENT = 0.1  # diameters: poses of which a point differs by more are two
 KEPT = 2  # hypotheses of a pair that take part in the contest
 TOO_LARGE, TOO_SMALL = 1.15, 0.18  # a segment's length over the model's diameter
 SHARED = 0.35  # of what supports a pose may belong to a better one
@@ -32,6 +34,7 @@ SHARED = 0.35  # of what supports a pose may belong to a better one
 @dataclass(frozen=True)
 class SearchConfig:
     least_score: float = option(0.5, "poses less probable are not reported", range=(0.0, 1.0))
+    pairs: int = option(4, "segments each model is searched in, the most promising", range=(1, 100))
     register: RegisterConfig = field(default_factory=RegisterConfig)
 
 
@@ -54,12 +57,13 @@ class Search:
         self.labels, self.models, self.bank = list(models), list(models.values()), bank
         self.register = Register(self.models, bank, self.config.register)
         device = bank.device
-        self._turns = [_exchanges(model, device) for model in self.models]
+        self._turns = [_motions(model.shape_symmetries, device) for model in self.models]
+        self._symmetries = [_motions(model.symmetries, device) for model in self.models]
 
     def __call__(
         self, frame: RGBDFrame, view: View, detections: Detections2D, labels: Iterable[str] | None = None
     ) -> tuple[ObjectPoses, dict[str, str]]:
-        """Poses of a frame without lens distortion, and for labels not found why; of `labels` only, if given."""
+        """Poses in a frame without lens distortion, and why labels were not found; of `labels` only, if given."""
         segments = segments_of(frame, detections, view)
         wanted = self.labels if labels is None else [label for label in self.labels if label in set(labels)]
         contest, reasons = self.contest(view, segments, wanted)
@@ -77,6 +81,9 @@ class Search:
             pairs = [segment for segment in range(len(segments)) if self._may_fit(segments, model, segment)]
             if not pairs:
                 reasons[label] = self._why_no_pair(segments, model)
+            if len(pairs) > 1:
+                promise = [self.register.promise(view, segments, model, segment) for segment in pairs]
+                pairs = [pairs[place] for place in np.argsort(promise)[::-1][: self.config.pairs]]
             entries += [self._entry(view, segments, model, segment) for segment in pairs]
         if not entries:
             return None, reasons
@@ -104,17 +111,34 @@ class Search:
     def _entry(self, view: View, segments: Segments, model: int, segment: int) -> Contest:
         found = self.register(view, segments, model, segment)
         wrong = torch.zeros(len(found), device=self.bank.device)
-        if self.models[model].is_textured:
+        textured = self.models[model].is_textured
+        if textured:
             found, wrong = self._by_colors(view, segments, found, model)
-        value = found.evidence.fitness - wrong
-        best = value.argsort(descending=True)
-        found, wrong, value = found.select(best), wrong[best], value[best]
-        rival = value[1:].max() if len(value) > 1 else value.new_tensor(0.0)
-        margin = torch.where(
-            torch.arange(len(value), device=value.device) == 0, value - rival, value - value[0]
-        )
-        rows = features(found.evidence, wrong, margin)[:KEPT]
-        return Contest(found.select(torch.arange(len(rows), device=rows.device)), probability(rows), rows)
+        size = torch.full_like(wrong, float(segments.extent[segment] / self.models[model].diameter))
+        rows = features(found.evidence, wrong, textured, size)
+        odds, best = log_odds(rows).sort(descending=True)
+        found, rows = found.select(best), rows[best]
+        kept = self._different(found, model)[:KEPT]
+        odds, rows, found = odds[kept], rows[kept], found.select(kept)
+        rival = odds.flip(0) if len(kept) > 1 else odds - CLEAR
+        margin = odds - rival
+        return Contest(found, probability(odds, margin), torch.cat([rows, margin[:, None]], 1))
+
+    def _different(self, ranked: Hypotheses, model: int) -> torch.Tensor:
+        """Places of those that differ from every better one by more than a symmetry."""
+        turns, moves = self._symmetries[model]
+        points = self.bank.points[model, :OUTERMOST]
+        same_points = points @ turns.transpose(1, 2) + moves[:, None]
+        placed = points @ ranked.rotation.transpose(1, 2) + ranked.translation[:, None]
+        kept: list[int] = []
+        for number in range(len(ranked)):
+            turned = same_points @ ranked.rotation[number].T + ranked.translation[number]
+            apart = (turned[None] - placed[kept][:, None]).norm(dim=-1).amax(-1)
+            if not kept or apart.amin() > DIFFERENT * self.bank.diameter[model]:
+                kept.append(number)
+            if len(kept) == KEPT:
+                break
+        return torch.tensor(kept, device=ranked.model.device)
 
     def _by_colors(
         self, view: View, segments: Segments, found: Hypotheses, model: int
@@ -135,7 +159,7 @@ class Search:
             rotation.reshape(len(found), len(turns), 3, 3)[row, chosen],
             moved[row, chosen],
         )
-        polished = self.register.polished(view, segments, picked, iterations=3)
+        polished = self.register.polished(view, segments, picked, iterations=4, textured=True)
         sight = look(self.bank, polished.model, polished.rotation, polished.translation, view, NARROW_SAMPLES)
         return polished, mismatch(self.bank, polished.model, polished.rotation, sight, view)
 
@@ -191,8 +215,8 @@ class Search:
         return f"{text}: {max(worst, key=worst.get)}"
 
 
-def _exchanges(model: ObjectModel, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Motions (G,3,3), (G,3) under which the shape stays as it is: its colours may not."""
-    motions = model.shape_symmetries.sampled(AXIS_STEPS)
+def _motions(symmetries: Symmetries, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotations (G,3,3) and translations (G,3)."""
+    motions = symmetries.sampled(AXIS_STEPS)
     turns = torch.as_tensor(motions.rotation, dtype=torch.float32, device=device)
     return turns, torch.as_tensor(motions.translation, dtype=torch.float32, device=device)

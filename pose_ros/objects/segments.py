@@ -19,14 +19,41 @@ FAR = 40.0  # px; farther from the segment is as bad
 
 
 @dataclass(frozen=True)
+class Outline:
+    """How far pixels are from each of N regions: away (N,h,w) px at half resolution, 0 within, for the part
+    of the image whose upper left pixel is `corner` (N,2).
+    """
+
+    away: torch.Tensor
+    corner: torch.Tensor
+
+    def select(self, chosen: torch.Tensor) -> Outline:
+        return Outline(self.away[chosen], self.corner[chosen])
+
+    def outside(self, pixel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Distance (N,S) px of pixels (N,S,2) to the regions, and its slope (N,S,2)."""
+        count, height, width = self.away.shape
+        column, row = ((pixel - self.corner[:, None]) / HALVED).unbind(-1)
+        nearest_column = column.round().long().clamp(1, width - 2)
+        nearest_row = row.round().long().clamp(1, height - 2)
+        place = nearest_row * width + nearest_column
+        around = torch.stack([place, place - 1, place + 1, place - width, place + width], 1)
+        values = self.away.reshape(count, -1).gather(1, around.reshape(count, -1)).reshape(count, 5, -1)
+        middle, left, right, up, down = values.unbind(1)
+        slope = torch.stack([right - left, down - up], -1) / (2 * HALVED)
+        beside = torch.stack([column - nearest_column, row - nearest_row], -1) * HALVED
+        return (middle + (beside * slope).sum(-1)).clamp_min(0) * (middle > 0), slope
+
+
+@dataclass(frozen=True)
 class Segments:
-    """N segments of one view. points (N,P,3) m in random order; mask (N,H*W) bool; away (N,h,w) px: distance
-    of pixels outside to the segment, at half resolution. extent (N,) m, label and index: of the detection.
+    """N segments of one view. points (N,P,3) m in random order; mask (N,H*W) bool; their outlines;
+    extent (N,) m; label and index: of the detection.
     """
 
     points: torch.Tensor
     mask: torch.Tensor
-    away: torch.Tensor
+    outline: Outline
     extent: np.ndarray
     label: tuple[str, ...]
     index: tuple[int, ...]
@@ -61,7 +88,10 @@ def segments_of(frame: RGBDFrame, detections: Detections2D, view: View) -> Segme
     return Segments(
         tensor(points, (0, POINTS, 3)),
         tensor([detections.mask[index].reshape(-1) for index in kept], (0, height * width)).bool(),
-        tensor(away, (0, (height + 1) // HALVED, (width + 1) // HALVED)),
+        Outline(
+            tensor(away, (0, (height + 1) // HALVED, (width + 1) // HALVED)),
+            torch.zeros(len(kept), 2, device=device),
+        ),
         np.array(extent),
         tuple(detections.label[index] for index in kept),
         tuple(kept),

@@ -12,7 +12,9 @@ def rotation_exp(theta: torch.Tensor) -> torch.Tensor:
     squared = (theta * theta).sum(-1)[:, None, None]
     angle = squared.clamp_min(1e-16).sqrt()
     sine = torch.where(squared < 1e-8, 1 - squared / 6, torch.sin(angle) / angle)
-    cosine = torch.where(squared < 1e-8, 0.5 - squared / 24, (1 - torch.cos(angle)) / squared.clamp_min(1e-16))
+    cosine = torch.where(
+        squared < 1e-8, 0.5 - squared / 24, (1 - torch.cos(angle)) / squared.clamp_min(1e-16)
+    )
     cross = skew(theta)
     return torch.eye(3, device=theta.device, dtype=theta.dtype) + sine * cross + cosine * (cross @ cross)
 

@@ -111,7 +111,7 @@ def weigh(
     points: torch.Tensor,
     in_segment: torch.Tensor,
 ) -> Evidence:
-    """Evidence from what is in sight and from the segment: points (B,P,3), in_segment (B,S) bool of samples."""
+    """Evidence from what is in sight, and from the segment: its points (B,P,3), samples within it (B,S)."""
     weight = sight.facing
     total = weight.sum(-1).clamp_min(1e-6)
 

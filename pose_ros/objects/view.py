@@ -18,7 +18,7 @@ BLUR = 1.5  # px: colours are compared at the scale of the model's samples
 
 @dataclass(frozen=True)
 class View:
-    """depth (H,W) m, 0 = none. color (3,H,W) float32 in [0,255], slightly blurred. focal, center: (2,) px."""
+    """depth (H,W) m, 0 = none. color (H,W,3) uint8, slightly blurred. focal, center: (2,) px."""
 
     depth: torch.Tensor
     color: torch.Tensor
@@ -29,10 +29,9 @@ class View:
     def of(cls, frame: RGBDFrame, device: torch.device) -> View:
         camera = frame.camera
         depth = np.nan_to_num(frame.depth, posinf=0.0, neginf=0.0).clip(0)
-        color = cv2.GaussianBlur(frame.rgb, (0, 0), BLUR).transpose(2, 0, 1)
         return cls(
             torch.as_tensor(depth, device=device),
-            torch.as_tensor(np.ascontiguousarray(color), device=device).float(),
+            torch.as_tensor(cv2.GaussianBlur(frame.rgb, (0, 0), BLUR), device=device),
             torch.tensor([camera.fx, camera.fy], dtype=torch.float32, device=device),
             torch.tensor([camera.cx, camera.cy], dtype=torch.float32, device=device),
         )
@@ -47,6 +46,15 @@ class View:
         place = torch.where(inside, row * width + column, torch.zeros_like(row)).long()
         return pixel, place, inside
 
+    def slope(self, place: torch.Tensor) -> torch.Tensor:
+        """Change (…,2) of brightness (mean of the channels) for each pixel to the right and down."""
+        height, width = self.depth.shape
+        gray = self.color.reshape(-1, 3)
+        right, left = (place + 1).clamp_max(height * width - 1), (place - 1).clamp_min(0)
+        down, up = (place + width).clamp_max(height * width - 1), (place - width).clamp_min(0)
+        around = gray[torch.stack([right, left, down, up])].float().mean(-1)
+        return torch.stack([around[0] - around[1], around[2] - around[3]], -1) / 2
+
 
 def depth_sigma(depth: torch.Tensor) -> torch.Tensor:
     """Standard deviation (…) m of a measurement at `depth` (…) m."""
@@ -54,7 +62,7 @@ def depth_sigma(depth: torch.Tensor) -> torch.Tensor:
 
 
 def rectified(frame: RGBDFrame) -> RGBDFrame:
-    """The frame as a lens without distortion would show it, same intrinsics; the frame itself if it has none."""
+    """The frame as a lens without distortion shows it, same intrinsics; the frame itself if it has none."""
     camera = frame.camera
     if not camera.is_distorted:
         return frame
