@@ -36,7 +36,7 @@ class SegmentConfig:
     )
     max_planes: int = option(8, "Planes looked for", range=(0, 30))
     fold_angle: float = option(
-        28.0, "An inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
+        40.0, "An inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
     )
     min_score: float = option(0.1, "Candidates that score less are left out", range=(0.0, 1.0))
     max_candidates: int = option(40, "Best candidates kept", range=(1, 200))

@@ -9,6 +9,7 @@ import pytest
 from tabletop import CAMERA, box, can, look, open_bin, overlap, picture, scattered, table
 
 from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.geometry.raster import rasterize
 from pose_ros.objects.segment import SegmentConfig, Segmenter
 from pose_ros.types import RGBDFrame
 
@@ -102,6 +103,51 @@ def test_low_things_are_kept(height, distance, seed):
 def test_the_top_of_a_large_box_is_no_table():
     shown = picture([box(0, 0, 0, (0.3, 0.22, 0.12), 0.3)], [table()], look(1.0, 60))
     assert overlaps(shown).min() > 0.85
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tops_of_like_height_are_no_table(seed):
+    rng = np.random.default_rng(seed)
+    things = [
+        box(x, y, 0, (0.1, 0.08, 0.03), rng.uniform(0, 3)) for x, y in ((-0.2, 0), (0, 0.08), (0.1, -0.12))
+    ]
+    shown = picture(things, [table(0, 3, 3)], look(0.8, 60), rng)
+    found = Segmenter()(shown.frame)
+    for mask in shown.masks:
+        shared = (found.mask & mask).sum((1, 2)) / (found.mask | mask).sum((1, 2))
+        assert shared.max() > 0.8
+        assert found.score[shared.argmax()] > 0.6
+
+
+def hollow_cup(radius=0.045, wall=0.003, height=0.09) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and triangles of an open cup that stands on z = 0."""
+    turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    rings = [(radius, 0), (radius, height), (radius - wall, height), (radius - wall, wall), (0, wall)]
+    points = [np.stack([r * np.cos(turn), r * np.sin(turn), np.full(60, z)], axis=1) for r, z in rings]
+    triangles = []
+    for ring in range(len(rings) - 1):
+        for k in range(60):
+            a, b = 60 * ring + k, 60 * ring + (k + 1) % 60
+            triangles += [(a, b, b + 60), (a, b + 60, a + 60)]
+    return np.concatenate(points), np.array(triangles)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_inside_of_a_cup_belongs_to_it(seed):
+    rng = np.random.default_rng(seed)
+    pose = look(0.7, rng.uniform(35, 55), rng.uniform(-10, 10), rng.uniform(-180, 180))
+    empty = picture([], [table(0, 3, 3)], pose)
+    vertices, triangles = hollow_cup()
+    seen = pose.inverse().apply(vertices)
+    hits = rasterize(CAMERA.project(seen), seen[:, 2], triangles, 480, 640)
+    depth = empty.frame.depth.copy().ravel()
+    depth[hits.pixel] = hits.depth
+    mask = np.zeros(480 * 640, bool)
+    mask[hits.pixel] = True
+    depth = depth + rng.normal(0, 0.0005, depth.shape).astype(np.float32)
+    found = Segmenter()(frame_of(depth.reshape(480, 640)))
+    assert mask.sum() > 5000
+    assert overlap(mask.reshape(480, 640), found.mask) > 0.85
 
 
 @pytest.mark.parametrize("size", [(320, 240), (848, 480), (1280, 720)])
