@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
 
 from pose_ros.errors import PoseError
+from pose_ros.objects.pipeline import ObjectConfig, ObjectPipeline
 from pose_ros.ros.diagnostics import WARN, Report
 from pose_ros.ros.object_services import Asked, ObjectServices, refused
 from pose_ros.ros.objects_output import ObjectsOutput
@@ -24,18 +25,14 @@ class ObjectPoseNode(PipelineNode):
     def __init__(
         self,
         config: Any = None,
-        make_pipeline: Callable[[Any], Any] | None = None,
+        make_pipeline: Callable[[Any], Any] = ObjectPipeline,
         **options: Any,
     ) -> None:
-        if make_pipeline is None:
-            from pose_ros.objects.pipeline import ObjectConfig, ObjectPipeline
-
-            config, make_pipeline = config or ObjectConfig(), ObjectPipeline
         super().__init__(
             "object_pose",
-            config,
+            config or ObjectConfig(),
             make_pipeline,
-            lambda node, publish_tf: ObjectsOutput(node, publish_tf, node.pipeline.models),
+            lambda node, publish_tf: ObjectsOutput(node, publish_tf, lambda: node.pipeline.models),
             RegionsConfig(),
             **options,
         )
@@ -100,8 +97,8 @@ class ObjectPoseNode(PipelineNode):
 
     def _searched(self, asked: Asked, frame: RGBDFrame, detections: Detections2D | None) -> Objects:
         request = asked.request
-        request.check_roi(frame)
-        found = self.pipeline.detect(frame, detections, request.labels, request.roi)
+        roi = request.roi_within(frame)
+        found = self.pipeline.detect(frame, detections, request.labels, roi)
         successful, reason = request.verdict(found, self.pipeline.models)
         self._answers[asked] = SetParametersResult(successful=successful, reason=reason)
         return found

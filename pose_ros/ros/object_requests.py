@@ -50,11 +50,15 @@ class DetectRequest:
             given["timeout"] = float(timeout)
         return cls(**given)
 
-    def check_roi(self, frame: RGBDFrame) -> None:
-        """FrameError where the region lies outside the image."""
-        size = frame.camera.width, frame.camera.height
-        if self.roi and (self.roi[0] >= size[0] or self.roi[1] >= size[1]):
-            raise FrameError(f"roi {list(self.roi)} lies outside the image of {size[0]}x{size[1]}")
+    def roi_within(self, frame: RGBDFrame) -> tuple[int, int, int, int] | None:
+        """The part of the region that lies in the image; FrameError where there is none."""
+        if self.roi is None:
+            return None
+        width, height = frame.camera.width, frame.camera.height
+        x0, y0, x1, y1 = self.roi
+        if x0 >= width or y0 >= height:
+            raise FrameError(f"roi {list(self.roi)} lies outside the image of {width}x{height}")
+        return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
 
     def verdict(self, objects: Objects, models: Collection[str]) -> tuple[bool, str]:
         """Whether anything that was asked for is there; what is, and of what is not, why."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 class ObjectsOutput:
     """All output topics of object_pose; every stamp is the image's.
 
-    Published is what is TRACKED: seen, and believed. models: by label, may grow while this lives.
+    Published is what is TRACKED: seen, and believed. models(): those of now, by label.
     """
 
-    def __init__(self, node: Node, publish_tf: bool, models: Mapping[str, ObjectModel]) -> None:
+    def __init__(self, node: Node, publish_tf: bool, models: Callable[[], Mapping[str, ObjectModel]]) -> None:
         self._node, self._publish_tf, self._models = node, publish_tf, models
         self._tf = make_publisher(node, TFMessage, "/tf", 100)
         self._tf_messages = TFMessages()
@@ -54,8 +54,8 @@ class ObjectsOutput:
     def publish_models(self) -> None:
         """Tell what models there are; anew whenever there is another."""
         now_ns = self._node.get_clock().now().nanoseconds
-        self._label_info.publish(messages.label_info(self._models, header_of(now_ns, "")))
-        self._model_info.publish(messages.models_json(self._models))
+        self._label_info.publish(messages.label_info(self._models(), header_of(now_ns, "")))
+        self._model_info.publish(messages.models_json(self._models()))
 
     def publish_3d(self, objects: Objects, root: str, root_from_image: RigidTransform | None = None) -> None:
         """TF, detections, markers in the frame `root`; None where that is the image's own."""
@@ -65,9 +65,11 @@ class ObjectsOutput:
             frames = messages.frames_of(tracked, root, root_from_image)
             self._tf.publish(self._tf_messages(frames, header))
         if is_heard(self._detections):
-            self._detections.publish(messages.detection_array(tracked, self._models, header, root_from_image))
+            self._detections.publish(
+                messages.detection_array(tracked, self._models(), header, root_from_image)
+            )
         if is_heard(self._marker_topic):
-            self._marker_topic.publish(self._markers(tracked, self._models, header, root_from_image))
+            self._marker_topic.publish(self._markers(tracked, self._models(), header, root_from_image))
 
     def publish_2d(self, frame: RGBDFrame, objects: Objects) -> None:
         """What lies in the image: which pixel is of which object, their cloud, the annotated image."""
@@ -80,7 +82,7 @@ class ObjectsOutput:
             if is_heard(self._points):
                 self._points.publish(messages.cloud(frame, instances, header_of(*stamp)))
         if is_heard(self._annotated):
-            picture = draw_objects(frame.rgb, objects, self._models, frame.camera)
+            picture = draw_objects(frame.rgb, objects, self._models(), frame.camera)
             self._annotated.publish(message_from_rgb(picture, *stamp))
 
     def clear(self) -> None:

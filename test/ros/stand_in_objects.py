@@ -85,7 +85,7 @@ class StandInObjects:
         self.calls.append(("reset", None))
 
     def add_model(self, label: str, path: Path, unit: str = "m", up: str = "z") -> None:
-        self.models[label] = model(label, load_mesh(path, unit, up), path)
+        self.models = self.models | {label: model(label, load_mesh(path, unit, up), path)}
 
     def detect(self, frame, detections=None, labels=None, roi=None) -> Objects:
         time.sleep(self.config.cost.search)

@@ -50,12 +50,13 @@ def test_the_answer_names_what_is_there_and_of_the_rest_why_not(seen, labels, ro
     assert request.verdict(objects(*seen, reasons={"tin": "too far"}), MODELS) == expected
 
 
-def test_a_region_must_touch_the_image():
+def test_a_region_is_cut_to_the_image_and_must_touch_it():
     camera = PinholeCamera(50.0, 50.0, 50.0, 20.0, 100, 40)
     frame = RGBDFrame(np.zeros((40, 100, 3), np.uint8), np.ones((40, 100), np.float32), camera, 1, "c")
-    DetectRequest(roi=(90, 30, 200, 200)).check_roi(frame)
+    assert DetectRequest(roi=(90, -30, 200, 200)).roi_within(frame) == (90, 0, 100, 40)
+    assert DetectRequest().roi_within(frame) is None
     with pytest.raises(FrameError, match="outside the image of 100x40"):
-        DetectRequest(roi=(100, 0, 120, 20)).check_roi(frame)
+        DetectRequest(roi=(100, 0, 120, 20)).roi_within(frame)
 
 
 def test_a_label_with_dots_is_no_option():
