@@ -47,7 +47,7 @@ class DepthGrid:
             part = coarse[: other.shape[0], : other.shape[1]]
             np.copyto(part, other, where=part == 0)
         coarse = _bridged(coarse, noise)
-        rays = frame.camera.ray_grid[::step, ::step]
+        rays = np.ascontiguousarray(frame.camera.ray_grid[::step, ::step])
         return cls(rays, coarse, step, frame.camera.fx / step, noise)
 
     @property
@@ -138,11 +138,10 @@ class DepthGrid:
             found[middle] |= (turned & inward & near & (a > 0) & (b > 0) & (m > 0)).view(np.uint8)
         return found.view(bool)
 
-    def areas(self, normals: np.ndarray | None = None) -> np.ndarray:
-        """(h,w) m² of surface in a cell, by its own normals or those given (3,); at most 10 times frontal."""
-        normals = self.normals if normals is None else normals
-        cosine = np.abs(np.einsum("hwc,...c->hw" if normals.ndim == 1 else "hwc,hwc->hw", self.rays, normals))
-        return (self.depth / self.focal) ** 2 / np.maximum(cosine, 0.1)
+    def areas(self, normal: np.ndarray) -> np.ndarray:
+        """(h,w) m² of surface with this normal (3,) in each cell; at most 10 times that of a frontal one."""
+        cosine = np.abs(self.rays @ normal.astype(np.float32))
+        return (self.depth / np.float32(self.focal)) ** 2 / np.maximum(cosine, np.float32(0.1))
 
 
 def inverse_of(depth: np.ndarray, far: float) -> np.ndarray:

@@ -6,6 +6,7 @@ explains the largest area wins, takes its cells, and the next is sought. No chan
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,8 @@ import numpy as np
 from pose_ros.objects.depth_grid import DepthGrid
 
 BLOCK = 8  # cells
-MOST_GUESSES = 400
+MOST_GUESSES = 160
+SAMPLES = 4000  # cells that a plane is fitted to
 SAME_NORMAL = 0.94  # cosine of about 20 degrees
 
 
@@ -55,8 +57,9 @@ def find_planes(grid: DepthGrid, least_area: float, most: int) -> list[Plane]:
     rest = grid.valid
     free = blocks.is_flat.copy()
     fits = blocks.agreement()
+    weights = fits.astype(np.float32)
     for _ in range(most):
-        gain = fits @ (blocks.area * free) if len(fits) else np.zeros(0)
+        gain = weights @ (blocks.area * free).astype(np.float32)
         if not len(gain) or gain.max() < least_area / 3:
             break
         chosen = fits[gain.argmax()] & free
@@ -158,8 +161,11 @@ def _on_cells(grid: DepthGrid, rest: np.ndarray, plane: np.ndarray, least_area: 
         region = upright & (np.abs(found.height(grid)) < found.tolerance(grid))
         if region.sum() < 30:
             return None
-        rays, inverse = grid.rays[region][::3].astype(float), grid.inverse[region][::3].astype(float)
-        plane = np.linalg.lstsq(rays, inverse, rcond=None)[0]
+        cells = np.flatnonzero(region)
+        cells = cells[:: len(cells) // SAMPLES + 1]
+        rays = grid.rays.reshape(-1, 3)[cells].astype(float)
+        inverse = grid.inverse.ravel()[cells].astype(float)
+        plane = np.linalg.lstsq(rays.T @ rays, rays.T @ inverse, rcond=None)[0]
         if np.linalg.norm(plane) < 1e-6:
             return None
         spread = 1.48 * np.median(np.abs(inverse - rays @ plane))
@@ -171,15 +177,13 @@ def _on_cells(grid: DepthGrid, rest: np.ndarray, plane: np.ndarray, least_area: 
     found = Plane(plane, region, np.clip(bend, -2 * found.noise, 2 * found.noise), found.noise)
     height, tolerance = np.abs(found.height(grid)), found.tolerance(grid)
     region = rest & ((height < 0.5 * tolerance) | upright & (height < tolerance))
-    region = _large_parts(grid, region, found.normal, least_area / 4)
-    area = grid.areas(found.normal.astype(np.float32))[region].sum()
-    return Plane(plane, region, found.bend, found.noise) if area >= least_area else None
+    areas = grid.areas(found.normal)
+    region = _large_parts(region, areas, least_area / 4)
+    return dataclasses.replace(found, region=region) if areas[region].sum() >= least_area else None
 
 
-def _large_parts(grid: DepthGrid, region: np.ndarray, normal: np.ndarray, least_area: float) -> np.ndarray:
+def _large_parts(region: np.ndarray, areas: np.ndarray, least_area: float) -> np.ndarray:
     """Without parts that hang together over less than an area: things that the plane only cuts."""
     count, labels = cv2.connectedComponents(region.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    cell = grid.areas(normal.astype(np.float32))
-    area = np.bincount(labels.ravel(), cell.ravel(), minlength=count)
-    area[0] = 0
-    return (area >= least_area)[labels]
+    area = np.bincount(labels[region], areas[region], minlength=count)
+    return (area >= least_area)[labels] & region

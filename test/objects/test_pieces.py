@@ -31,7 +31,7 @@ def test_a_box_is_one_piece_and_two_that_touch_are_two(seed):
     rng = np.random.default_rng(seed)
     pose = look(0.8, rng.uniform(35, 55), yaw=rng.uniform(-20, 20))
     one = picture([box(0, 0, 0, (0.1, 0.08, 0.1), 0.5)], [table()], pose)
-    grid, pieces = pieces_of(one)
+    _, pieces = pieces_of(one)
     assert pieces.max() == 1
     assert (pieces[one.masks[0][::2, ::2]] == 1).mean() > 0.97
     # The lower one in front of the other: they meet in an inward fold.
