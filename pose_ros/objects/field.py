@@ -43,7 +43,7 @@ def distance_field(mesh: Mesh, skin: Skin) -> tuple[DistanceField, Skin]:
         np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1) * voxel + origin
     ).reshape(-1, 3)
     tree = cKDTree(skin.points)
-    near, index = tree.query(centres, k=NEIGHBOURS, workers=-1)
+    _, index = tree.query(centres, k=NEIGHBOURS, workers=-1)
     closest = np.zeros_like(centres)
     best = np.full(len(centres), np.inf)
     owner = np.zeros(len(centres), int)

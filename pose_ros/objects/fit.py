@@ -6,6 +6,8 @@ own axes and moves along them: translation first, then rotation (rad).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from pose_ros.objects.bank import Bank
@@ -53,11 +55,11 @@ def fit_to_field(
     rotation: torch.Tensor,
     translation: torch.Tensor,
     points: torch.Tensor,
-    scales: list[float] | torch.Tensor,
+    scales: Sequence[float | torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Move objects so that points (P,3) or (B,P,3) of the camera's frame lie on their surfaces.
 
-    One iteration for each of `scales` (m, or (iterations,B)): points farther than about that count little
+    One iteration for each of `scales` (m, or (B,) m): points farther than about that count little
     (Geman-McClure), so that a falling series finds the way from far and ends precise.
     """
     radius = bank.diameter[model] / 2

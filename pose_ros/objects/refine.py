@@ -27,13 +27,13 @@ def refine(
     outline: Outline,
     samples: int,
     iterations: int,
-    textured: bool = False,
+    textured: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Poses after Gauss-Newton, and the information JᵀWJ (B,6,6) about steps from there.
 
     points (B,P,3) and outline: of each pose's segment. The residuals, each by its standard deviation:
     distance of the points from the surface; how far samples of the surface in sight fall beside the segment
-    where nothing nearer hides them; and, with `textured`, brightness.
+    where nothing nearer hides them; and, where `textured` (B,) says so, brightness.
     """
     radius = bank.diameter[model] / 2
     information = torch.zeros(len(model), 6, 6, device=points.device)
@@ -44,9 +44,10 @@ def refine(
         sight = look(bank, model, rotation, translation, view, samples)
         border, border_slope = _outline_terms(sight, rotation, view, outline)
         information, slope = surface + border, slope + border_slope
-        if textured:
+        if textured is not None and textured.any():
             bright, bright_slope = _brightness_terms(bank, model, rotation, sight, view)
-            information, slope = information + bright, slope + bright_slope
+            information = information + bright * textured[:, None, None]
+            slope = slope + bright_slope * textured[:, None]
         step = solve(information, slope, radius)
         rotation, translation = stepped(rotation, translation, step)
     return rotation, translation, information

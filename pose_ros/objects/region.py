@@ -1,4 +1,4 @@
-"""Which pixels of an image belong to a posed object."""
+"""Which pixels of an image belong to a posed object, and what fitting needs of them."""
 
 from __future__ import annotations
 
@@ -6,34 +6,109 @@ import torch
 
 from pose_ros.objects.bank import Bank
 from pose_ros.objects.fit import to_object
-from pose_ros.objects.register import Hypotheses
+from pose_ros.objects.segments import HALVED, Outline, distance_to
 from pose_ros.objects.verify import SIGMAS
 from pose_ros.objects.view import View, depth_sigma
 
 BORDER = 3  # px around the projected samples
+CORNERS = 128  # samples whose projection tells where in the image an object is
 
 
-def claimed(bank: Bank, hypotheses: Hypotheses, number: int, view: View) -> torch.Tensor:
-    """(H*W,) bool: pixels whose measured point lies on the surface of one of the hypotheses."""
-    chosen = slice(number, number + 1)
-    model = hypotheses.model[chosen]
-    rotation, translation = hypotheses.rotation[chosen], hypotheses.translation[chosen]
+def claimed(
+    bank: Bank, model: int, rotation: torch.Tensor, translation: torch.Tensor, view: View
+) -> torch.Tensor:
+    """(H,W) bool: pixels whose measured point lies on the surface at this pose (3,3), (3,)."""
+    mask = torch.zeros_like(view.depth, dtype=torch.bool)
+    box = _box(bank, model, rotation, translation, view, BORDER)
+    if box is None:
+        return mask
+    left, top, right, bottom = box
+    points, distance = _measured(bank, model, rotation, translation, view, box, 1)
+    tolerance = SIGMAS * depth_sigma(points[..., 2]) + 0.3 * bank.voxel[model]
+    mask[top:bottom, left:right] = (distance.abs() < tolerance) & (points[..., 2] > 0)
+    return mask
+
+
+def surroundings(
+    bank: Bank,
+    model: torch.Tensor,
+    rotation: torch.Tensor,
+    translation: torch.Tensor,
+    view: View,
+    reach: torch.Tensor,
+    count: int,
+) -> tuple[torch.Tensor, Outline, torch.Tensor]:
+    """What is measured within `reach` (B,) m of the surfaces of posed objects, at half resolution.
+
+    Points (B,count,3), their outline, and how many pixels there are (B,); where there are none, the points
+    are those of the pose itself, so that it stays where it is.
+    """
+    clouds, maps, corners, found = [], [], [], []
+    for number in range(len(model)):
+        pose = (int(model[number]), rotation[number], translation[number])
+        margin = float(reach[number] * view.focal[0] / translation[number, 2].clamp_min(0.1)) + 2 * BORDER
+        box = _box(bank, *pose, view, margin)
+        near = None
+        if box is not None:
+            points, distance = _measured(bank, *pose, view, box, HALVED)
+            near = (distance.abs() < reach[number]) & (points[..., 2] > 0)
+        if near is None or not near.any():
+            own = bank.points[pose[0], :count] @ rotation[number].T + translation[number]
+            clouds.append(own[torch.arange(count, device=own.device) % len(own)])
+            maps.append(torch.zeros(3, 3))
+            corners.append(torch.zeros(2))
+            found.append(0)
+            continue
+        chosen = points[near]
+        found.append(len(chosen))
+        # Evenly over the region, as it lies in rows: a step that is no divisor of a row's length.
+        step = torch.arange(count, device=chosen.device) * max(len(chosen) / count, 1.0)
+        clouds.append(chosen[step.long() % len(chosen)])
+        maps.append(torch.as_tensor(distance_to(near.cpu().numpy(), step=1)))
+        corners.append(torch.tensor([box[0], box[1]], dtype=torch.float32))
+    height, width = max(len(m) for m in maps), max(m.shape[1] for m in maps)
+    away = torch.stack([_padded(m, height, width) for m in maps]).to(bank.device)
+    outline = Outline(away, torch.stack(corners).to(bank.device))
+    return torch.stack(clouds), outline, torch.tensor(found, device=bank.device)
+
+
+def _padded(away: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    more = (0, width - away.shape[1], 0, height - away.shape[0])
+    return torch.nn.functional.pad(away[None], more, mode="replicate")[0]
+
+
+def _box(
+    bank: Bank, model: int, rotation: torch.Tensor, translation: torch.Tensor, view: View, margin: float
+) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom px (the latter two beyond) of what a pose covers; None out of the image."""
     height, width = view.depth.shape
-    pixel, _, inside = view.project(bank.points[model] @ rotation.transpose(1, 2) + translation[:, None])
-    mask = torch.zeros(height, width, dtype=torch.bool, device=bank.device)
-    if not inside.any():
-        return mask.reshape(-1)
-    left, top = (pixel[inside].amin(0) - BORDER).long().clamp_min(0).tolist()
-    right, bottom = (pixel[inside].amax(0) + BORDER).long().tolist()
-    depth = view.depth[top : bottom + 1, left : right + 1]
-    rows = torch.arange(top, top + depth.shape[0], device=bank.device, dtype=torch.float32)
-    columns = torch.arange(left, left + depth.shape[1], device=bank.device, dtype=torch.float32)
-    grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
-    points = (
-        torch.cat([(grid - view.center) / view.focal, torch.ones_like(grid[..., :1])], -1) * depth[..., None]
-    )
-    distance, _ = bank.distance(model, to_object(rotation, translation, points.reshape(1, -1, 3)))
-    tolerance = SIGMAS * depth_sigma(depth) + 0.3 * bank.voxel[model]
-    near = (distance.reshape(depth.shape).abs() < tolerance) & (depth > 0)
-    mask[top : top + depth.shape[0], left : left + depth.shape[1]] = near
-    return mask.reshape(-1)
+    points = bank.points[model, :CORNERS] @ rotation.T + translation
+    pixel, _, _ = view.project(points)
+    front = pixel[points[:, 2] > 0.01]
+    if not len(front):
+        return None
+    (left, top), (right, bottom) = (front.amin(0) - margin).tolist(), (front.amax(0) + margin).tolist()
+    box = max(int(left), 0), max(int(top), 0), min(int(right) + 2, width), min(int(bottom) + 2, height)
+    return box if box[2] - box[0] > 2 * HALVED and box[3] - box[1] > 2 * HALVED else None
+
+
+def _measured(
+    bank: Bank,
+    model: int,
+    rotation: torch.Tensor,
+    translation: torch.Tensor,
+    view: View,
+    box: tuple[int, int, int, int],
+    step: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points (h,w,3) of every `step`th pixel of a box, and their distance (h,w) from the posed surface."""
+    left, top, right, bottom = box
+    depth = view.depth[top:bottom:step, left:right:step]
+    columns = torch.arange(left, right, step, device=bank.device, dtype=torch.float32)
+    rows = torch.arange(top, bottom, step, device=bank.device, dtype=torch.float32)
+    x = (columns - view.center[0]) / view.focal[0]
+    y = (rows - view.center[1]) / view.focal[1]
+    points = torch.stack([x * depth, y[:, None] * depth, depth], -1)
+    which = torch.tensor([model], device=bank.device)
+    local = to_object(rotation[None], translation[None], points.reshape(1, -1, 3))
+    return points, bank.distance(which, local)[0].reshape(depth.shape)

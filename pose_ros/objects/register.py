@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,10 +22,13 @@ FIRST_POINTS, FIRST_SHARE = 24, 0.2
 WIDE_POINTS, WIDE_SAMPLES = 48, 64
 MIDDLE_POINTS, MIDDLE_SAMPLES = 128, 160
 NARROW_POINTS, NARROW_SAMPLES = 320, 512
-PROMISE_STARTS = 150  # that tell whether a model may fit a segment at all
+GLANCES, GLANCES_KEPT = 64, 4  # starts that tell whether a model may fit a segment at all
 # Starts beside the segment's centroid: what is partly hidden has its centre elsewhere.
 ASIDE = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 SAME_TURN, SAME_PLACE = 0.2, 0.05  # rad, diameters: hypotheses nearer than this are one
+
+
+Scales = Sequence[float | torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,33 @@ class Register:
         self.bank = bank
         self._rotations = [self._start_rotations(model) for model in models]
 
-    def promise(self, view: View, segments: Segments, model: int, segment: int) -> float:
-        """How well the model can fit at first glance: without starts aside, with few points."""
+    def promises(self, view: View, segments: Segments, pairs: list[tuple[int, int]]) -> torch.Tensor:
+        """How well (P,) each (model, segment) can fit at first glance: few starts and points, all at once."""
+        starts = Hypotheses.joined([self._glances(segments, *pair) for pair in pairs])
+        diameter = self.bank.diameter[starts.model]
+        points = segments.points[starts.segment, :FIRST_POINTS]
+        scales = [0.2 * diameter, 0.12 * diameter]
+        fitted = self._moved(starts, points, scales)
+        far = self._far(fitted, points).reshape(len(pairs), GLANCES)
+        best = far.topk(GLANCES_KEPT, largest=False).indices
+        rows = (best + torch.arange(len(pairs), device=best.device)[:, None] * GLANCES).reshape(-1)
+        fitted = fitted.select(rows)
+        diameter, points = diameter[rows], segments.points[fitted.segment, :WIDE_POINTS]
+        fitted = self._moved(fitted, points, [0.08 * diameter, 0.05 * diameter, 0.03 * diameter])
+        evidence = self.weighed(view, segments, fitted, WIDE_POINTS, WIDE_SAMPLES).evidence
+        return (evidence.fitness * evidence.visible).reshape(len(pairs), GLANCES_KEPT).amax(1)
+
+    def _glances(self, segments: Segments, model: int, segment: int) -> Hypotheses:
         starts = self._starts(segments, model, segment, aside=((0, 0),))
-        starts = starts.select(torch.arange(0, len(starts), max(len(starts) // PROMISE_STARTS, 1)))
-        return float(self._wide(view, segments, starts).evidence.fitness[0])
+        spread = torch.linspace(0, len(starts) - 1, GLANCES, device=starts.model.device).round().long()
+        return starts.select(spread)
+
+    def _far(self, hypotheses: Hypotheses, points: torch.Tensor) -> torch.Tensor:
+        """Mean distance (B,) m of points (P,3) or (B,P,3) from the surface, what is far counting alike."""
+        local = to_object(hypotheses.rotation, hypotheses.translation, points)
+        distance, _ = self.bank.distance(hypotheses.model, local)
+        most = 0.1 * self.bank.diameter[hypotheses.model]
+        return torch.minimum(distance.abs(), most[:, None]).mean(-1)
 
     def __call__(self, view: View, segments: Segments, model: int, segment: int) -> Hypotheses:
         """The best distinct hypotheses of one model for one segment, the best first."""
@@ -101,7 +127,7 @@ class Register:
         segments: Segments,
         hypotheses: Hypotheses,
         iterations: int = 6,
-        textured: bool = False,
+        textured: torch.Tensor | None = None,
     ) -> Hypotheses:
         """The hypotheses fitted to points and outline of their segments, the best first."""
         h = hypotheses
@@ -117,14 +143,19 @@ class Register:
         self, view: View, segments: Segments, hypotheses: Hypotheses, points: int, samples: int
     ) -> Hypotheses:
         """The same, weighed with so many points and samples, the best first."""
+        weighed = self.weighed(view, segments, hypotheses, points, samples)
+        return weighed.select(weighed.evidence.fitness.argsort(descending=True))
+
+    def weighed(
+        self, view: View, segments: Segments, hypotheses: Hypotheses, points: int, samples: int
+    ) -> Hypotheses:
+        """The same with evidence from so many points and samples."""
         h = hypotheses
         sight = look(self.bank, h.model, h.rotation, h.translation, view, samples)
-        height_width = segments.mask.shape[1]
-        in_segment = segments.mask.reshape(-1)[h.segment[:, None] * height_width + sight.place]
+        in_segment = segments.mask.reshape(-1)[h.segment[:, None] * segments.mask.shape[1] + sight.place]
         cloud = segments.points[h.segment, :points]
         evidence = weigh(self.bank, h.model, h.rotation, h.translation, sight, cloud, in_segment)
-        weighed = Hypotheses(h.model, h.segment, h.rotation, h.translation, evidence, h.information)
-        return weighed.select(evidence.fitness.argsort(descending=True))
+        return Hypotheses(h.model, h.segment, h.rotation, h.translation, evidence, h.information)
 
     def _start_rotations(self, model: ObjectModel) -> torch.Tensor:
         """Rotations all over SO(3), one of each set that the shape's symmetry makes equal."""
@@ -157,16 +188,14 @@ class Register:
         """The best of many starts on one segment, fitted roughly."""
         diameter, points = float(self.bank.diameter[starts.model[0]]), segments.points[starts.segment[0]]
         first = self._moved(starts, points[:FIRST_POINTS], [0.2 * diameter, 0.12 * diameter])
-        local = to_object(first.rotation, first.translation, points[:FIRST_POINTS])
-        distance, _ = self.bank.distance(first.model, local)
-        far = distance.abs().clamp_max(0.1 * diameter).mean(-1)
+        far = self._far(first, points[:FIRST_POINTS])
         count = max(round(FIRST_SHARE * len(starts)), self.config.middle)
         first = first.select(far.topk(min(count, len(starts)), largest=False).indices)
         fitted = self._moved(first, points[:WIDE_POINTS], [0.08 * diameter, 0.06 * diameter])
         ranked = self.ranked(view, segments, fitted, WIDE_POINTS, WIDE_SAMPLES)
         return ranked.select(torch.arange(min(self.config.middle, len(ranked)), device=points.device))
 
-    def _moved(self, hypotheses: Hypotheses, points: torch.Tensor, scales: list[float]) -> Hypotheses:
+    def _moved(self, hypotheses: Hypotheses, points: torch.Tensor, scales: Scales) -> Hypotheses:
         h = hypotheses
         pose = fit_to_field(self.bank, h.model, h.rotation, h.translation, points, scales)
         return Hypotheses(h.model, h.segment, *pose)

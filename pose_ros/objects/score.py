@@ -46,5 +46,5 @@ def log_odds(rows: torch.Tensor) -> torch.Tensor:
 
 
 def probability(odds: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
-    """(B,) of being right, from log-odds (B,) and by how much (B,) they exceed those of the best other pose."""
+    """(B,) of being right, from log-odds (B,) and by how much (B,) they exceed the best other pose's."""
     return torch.sigmoid(WEIGHTS[0] * odds + WEIGHTS[1] * margin.clamp(-CLEAR, CLEAR) + BIAS)

@@ -17,6 +17,7 @@ from pose_ros.objects.region import claimed
 from pose_ros.objects.register import NARROW_SAMPLES, Hypotheses, Register, RegisterConfig
 from pose_ros.objects.score import CLEAR, features, log_odds, probability
 from pose_ros.objects.segments import Segments, segments_of
+from pose_ros.objects.so3 import orthogonal
 from pose_ros.objects.uncertainty import covariance_of
 from pose_ros.objects.verify import look
 from pose_ros.objects.view import View
@@ -28,6 +29,7 @@ OUTERMOST = 24  # samples of a surface that tell whether two poses are the same
 DIFFERENT = 0.1  # diameters: poses of which a point differs by more are two
 KEPT = 2  # hypotheses of a pair that take part in the contest
 TOO_LARGE, TOO_SMALL = 1.15, 0.18  # a segment's length over the model's diameter
+LEAST_PROMISE = 0.5  # of a model's best segment at first glance
 SHARED = 0.35  # of what supports a pose may belong to a better one
 
 
@@ -63,7 +65,7 @@ class Search:
     def __call__(
         self, frame: RGBDFrame, view: View, detections: Detections2D, labels: Iterable[str] | None = None
     ) -> tuple[ObjectPoses, dict[str, str]]:
-        """Poses in a frame without lens distortion, and why labels were not found; of `labels` only, if given."""
+        """Poses in a frame without lens distortion, and why labels (all, or those given) were not found."""
         segments = segments_of(frame, detections, view)
         wanted = self.labels if labels is None else [label for label in self.labels if label in set(labels)]
         contest, reasons = self.contest(view, segments, wanted)
@@ -75,22 +77,36 @@ class Search:
         self, view: View, segments: Segments, wanted: list[str]
     ) -> tuple[Contest | None, dict[str, str]]:
         """The best hypotheses of all pairs that may fit, and why labels have none."""
-        entries, reasons = [], {}
+        reasons: dict[str, str] = {}
+        pairs: list[tuple[int, int]] = []
         for label in wanted:
             model = self.labels.index(label)
-            pairs = [segment for segment in range(len(segments)) if self._may_fit(segments, model, segment)]
-            if not pairs:
+            fitting = [(model, n) for n in range(len(segments)) if self._may_fit(segments, model, n)]
+            if not fitting:
                 reasons[label] = self._why_no_pair(segments, model)
-            if len(pairs) > 1:
-                promise = [self.register.promise(view, segments, model, segment) for segment in pairs]
-                pairs = [pairs[place] for place in np.argsort(promise)[::-1][: self.config.pairs]]
-            entries += [self._entry(view, segments, model, segment) for segment in pairs]
+            pairs += fitting
+        entries = [self._entry(view, segments, *pair) for pair in self._promising(view, segments, pairs)]
         if not entries:
             return None, reasons
         hypotheses = Hypotheses.joined([entry.hypotheses for entry in entries])
         score, rows = torch.cat([e.score for e in entries]), torch.cat([e.rows for e in entries])
         order = score.argsort(descending=True)
         return Contest(hypotheses.select(order), score[order], rows[order]), reasons
+
+    def _promising(
+        self, view: View, segments: Segments, pairs: list[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """The pairs worth a thorough search: for each model its best few, and none that hardly fit."""
+        if len(pairs) <= 1:
+            return pairs
+        promise = self.register.promises(view, segments, pairs).cpu().numpy()
+        kept = []
+        for model in sorted({model for model, _ in pairs}):
+            mine = [place for place, pair in enumerate(pairs) if pair[0] == model]
+            mine.sort(key=lambda place: -promise[place])
+            enough = LEAST_PROMISE * promise[mine[0]]
+            kept += [pairs[place] for place in mine[: self.config.pairs] if promise[place] >= enough]
+        return kept
 
     def _may_fit(self, segments: Segments, model: int, segment: int) -> bool:
         if segments.label[segment]:
@@ -159,7 +175,8 @@ class Search:
             rotation.reshape(len(found), len(turns), 3, 3)[row, chosen],
             moved[row, chosen],
         )
-        polished = self.register.polished(view, segments, picked, iterations=4, textured=True)
+        colored = torch.ones(len(picked), dtype=torch.bool, device=turns.device)
+        polished = self.register.polished(view, segments, picked, iterations=4, textured=colored)
         sight = look(self.bank, polished.model, polished.rotation, polished.translation, view, NARROW_SAMPLES)
         return polished, mismatch(self.bank, polished.model, polished.rotation, sight, view)
 
@@ -184,20 +201,23 @@ class Search:
             if taken > SHARED:
                 reasons.setdefault(label, f"best {score:.2f}, but its pixels are another object's")
                 continue
-            mask = claimed(self.bank, h, number, view) & (free > 0)
-            free = free * ~mask
+            mask = claimed(self.bank, int(h.model[number]), h.rotation[number], h.translation[number], view)
+            mask &= free.reshape(mask.shape) > 0
+            free = free * ~mask.reshape(-1)
             kept.append(number)
-            masks.append(mask.reshape(view.depth.shape).cpu().numpy())
+            masks.append(mask.cpu().numpy())
         found = {self.labels[int(h.model[number])] for number in kept}
         reasons = {label: reason for label, reason in reasons.items() if label not in found}
         if not kept:
             return ObjectPoses.empty(*frame.depth.shape), reasons
         best = h.select(torch.tensor(kept, device=self.bank.device))
         poses = ObjectPoses(
-            RigidTransform(best.rotation.cpu().double().numpy(), best.translation.cpu().double().numpy()),
+            RigidTransform(
+                orthogonal(best.rotation.cpu().double().numpy()), best.translation.cpu().double().numpy()
+            ),
             tuple(self.labels[int(model)] for model in best.model),
             contest.score[kept].cpu().double().numpy(),
-            covariance_of(best, self.models),
+            covariance_of(best.information, best.rotation, best.model, self.models),
             best.evidence.visible.cpu().double().numpy(),
             np.stack(masks),
         )

@@ -98,9 +98,12 @@ def segments_of(frame: RGBDFrame, detections: Detections2D, view: View) -> Segme
     )
 
 
-def distance_to(mask: np.ndarray) -> np.ndarray:
-    """Distance (h,w) float32 px from each pixel to the mask (H,W), at half resolution, at most FAR."""
-    small = np.ascontiguousarray(mask[::HALVED, ::HALVED]).astype(np.uint8)
+def distance_to(mask: np.ndarray, step: int = HALVED) -> np.ndarray:
+    """Distance (h,w) float32 px from every `step`th pixel to the mask, at most FAR.
+
+    A step of one means that the mask is at half resolution already.
+    """
+    small = np.ascontiguousarray(mask[::step, ::step]).astype(np.uint8)
     if not small.any():
         return np.full(small.shape, FAR, np.float32)
     return np.minimum(cv2.distanceTransform(1 - small, cv2.DIST_L2, 3) * HALVED, FAR)

@@ -43,3 +43,9 @@ def angle_between(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Angle (…) rad of the turn from one rotation (…,3,3) to another."""
     trace = (first * second).sum((-2, -1))
     return torch.arccos(((trace - 1) / 2).clamp(-1, 1))
+
+
+def orthogonal(matrices: np.ndarray) -> np.ndarray:
+    """The nearest rotations (…,3,3): float32 arithmetic leaves some that are not quite."""
+    flat = Rotation.from_matrix(np.reshape(matrices, (-1, 3, 3)))
+    return flat.as_matrix().reshape(matrices.shape)

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.objects.bank import Bank
 from pose_ros.objects.fit import fit_to_field, to_object
-from pose_ros.objects.so3 import angle_between, even_rotations
+from pose_ros.objects.so3 import angle_between, even_rotations, orthogonal
 from pose_ros.objects.surface import Surface
 from pose_ros.types import Symmetries
 
@@ -127,9 +127,7 @@ def _closed(turns: torch.Tensor, moves: torch.Tensor) -> tuple[torch.Tensor, tor
 
 
 def _motions(turns: torch.Tensor, moves: torch.Tensor) -> RigidTransform:
-    # Rounding in float32 leaves turns that are not quite orthogonal.
-    turns = Rotation.from_matrix(turns.numpy().astype(float)).as_matrix()
-    return RigidTransform(turns, moves.numpy().astype(float))
+    return RigidTransform(orthogonal(turns.numpy().astype(float)), moves.numpy().astype(float))
 
 
 COLOR_MEAN = 9.0  # of 255: two sides that differ less on average ...

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from pose_ros.objects.model import ObjectModel
-from pose_ros.objects.register import Hypotheses
 
 INDEPENDENT = 0.02  # neighbouring pixels err together: share of the measurements that count as independent
 LEAST_SHIFT, LEAST_TURN = (
@@ -15,16 +14,20 @@ LEAST_SHIFT, LEAST_TURN = (
 )  # m, rad: errors of camera and mesh that no number of pixels averages out
 
 
-def covariance_of(hypotheses: Hypotheses, models: list[ObjectModel]) -> np.ndarray:
+def covariance_of(
+    information: torch.Tensor, rotation: torch.Tensor, model: torch.Tensor, models: list[ObjectModel]
+) -> np.ndarray:
     """(B,6,6): translation of the object's origin, then rotation, along and about the camera's axes.
+
+    information (B,6,6): JᵀWJ as refine gives it; rotation (B,3,3); model (B,): index into models.
 
     What was not observed is as uncertain as it can be: a shift by the object's own size, any turn. About a
     continuous symmetry's axis a turn means nothing, and is as uncertain.
     """
-    information = hypotheses.information.cpu().double().numpy() * INDEPENDENT
-    rotation = hypotheses.rotation.cpu().double().numpy()
+    information = information.cpu().double().numpy() * INDEPENDENT
+    rotation = rotation.cpu().double().numpy()
     result = np.zeros_like(information)
-    for number, index in enumerate(hypotheses.model.tolist()):
+    for number, index in enumerate(model.tolist()):
         model = models[index]
         prior = np.diag([1 / model.diameter**2] * 3 + [1 / (np.pi**2 / 3)] * 3)
         covariance = np.linalg.inv(information[number] + prior)
@@ -40,6 +43,6 @@ def covariance_of(hypotheses: Hypotheses, models: list[ObjectModel]) -> np.ndarr
 
 
 def _free_turn(axis: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Covariance (6,6) of an unknown turn about an axis through a centre; it moves an origin beside the axis."""
+    """Covariance (6,6) of an unknown turn about an axis through a centre: an origin beside it moves, too."""
     step = np.concatenate([np.cross(center, axis), axis])
     return np.outer(step, step) * np.pi**2 / 3

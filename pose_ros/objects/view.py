@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -66,10 +67,26 @@ def rectified(frame: RGBDFrame) -> RGBDFrame:
     camera = frame.camera
     if not camera.is_distorted:
         return frame
-    straight = PinholeCamera(camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
-    x, y = np.moveaxis(camera.project(straight.ray_grid).astype(np.float32), -1, 0)
-    rgb = cv2.remap(frame.rgb, x, y, cv2.INTER_LINEAR)
-    depth = cv2.remap(
-        frame.depth, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan")
-    )
-    return RGBDFrame(rgb, depth, straight, frame.stamp_ns, frame.frame_id)
+    rgb = straight_image(frame.rgb, camera, cv2.INTER_LINEAR)
+    depth = straight_image(frame.depth, camera)
+    depth[depth <= 0] = np.nan
+    return RGBDFrame(rgb, depth, _straight(camera), frame.stamp_ns, frame.frame_id)
+
+
+def straight_image(image: np.ndarray, camera: PinholeCamera, how: int = cv2.INTER_NEAREST) -> np.ndarray:
+    """An image (H,W,…) of a camera as it would be without lens distortion; 0 where nothing was seen."""
+    x, y = np.moveaxis(camera.project(_straight(camera).ray_grid).astype(np.float32), -1, 0)
+    return cv2.remap(image, x, y, how)
+
+
+def unrectified(image: np.ndarray, camera: PinholeCamera) -> np.ndarray:
+    """The reverse for labels (H,W): as the camera with its lens sees them."""
+    if not camera.is_distorted:
+        return image
+    x, y = np.moveaxis(_straight(camera).project(camera.ray_grid).astype(np.float32), -1, 0)
+    return cv2.remap(image, x, y, cv2.INTER_NEAREST)
+
+
+@lru_cache(maxsize=4)
+def _straight(camera: PinholeCamera) -> PinholeCamera:
+    return PinholeCamera(camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
