@@ -128,7 +128,8 @@ class ObjectPipeline:
 
     def reset(self) -> None:
         """Forget what was followed: the next frame is of another scene."""
-        self._tracker.reset()
+        if self.models:
+            self._tracker.reset()
         self._forget_search()
         self._stamp_ns = self._next_search_ns = 0
         self._reasons: dict[str, str] = {}
@@ -141,7 +142,7 @@ class ObjectPipeline:
             bank = Bank.of(list(models.values()), self._device)
             self._tracker = ObjectTracker(models, bank, self.config.track)
             self._everywhere = Search(models, bank, self.config.search)
-            self.reset()
+        self.reset()
 
     def _forget_search(self) -> None:
         self._search, self._kept = None, []
