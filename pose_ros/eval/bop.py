@@ -35,9 +35,15 @@ def corner_points(mesh: Mesh) -> np.ndarray:
         return used
 
 
-def sampled(symmetries: Symmetries) -> RigidTransform:
-    """Every symmetry (M,), continuous ones in BOP's steps."""
-    return symmetries.sampled(CONTINUOUS_STEPS)
+def true_poses(estimate: RigidTransform, truth: RigidTransform, symmetries: Symmetries) -> RigidTransform:
+    """The poses (M,) that cannot be told from the truth, continuous symmetries in BOP's steps.
+
+    Of a ball, which has too many to enumerate, the one that is turned as the estimate is: none is nearer.
+    """
+    if symmetries.is_sphere:
+        one = nearest_symmetric(estimate, truth, symmetries)
+        return RigidTransform(one.rotation[None], one.translation[None])
+    return truth @ symmetries.sampled(CONTINUOUS_STEPS)
 
 
 def add(estimate: RigidTransform, truth: RigidTransform, points: np.ndarray, symmetries: Symmetries) -> float:
@@ -45,7 +51,11 @@ def add(estimate: RigidTransform, truth: RigidTransform, points: np.ndarray, sym
     pose.
     """
     found = estimate.apply(points)
-    return float(np.linalg.norm(_each(truth, points, symmetries) - found, axis=-1).mean(-1).min())
+    return float(
+        np.linalg.norm(_placed(true_poses(estimate, truth, symmetries), points) - found, axis=-1)
+        .mean(-1)
+        .min()
+    )
 
 
 def adds(estimate: RigidTransform, truth: RigidTransform, points: np.ndarray) -> float:
@@ -60,7 +70,11 @@ def mssd(
 ) -> float:
     """Greatest distance of a point in two poses, least over the symmetries."""
     found = estimate.apply(points)
-    return float(np.linalg.norm(_each(truth, points, symmetries) - found, axis=-1).max(-1).min())
+    return float(
+        np.linalg.norm(_placed(true_poses(estimate, truth, symmetries), points) - found, axis=-1)
+        .max(-1)
+        .min()
+    )
 
 
 def mspd(
@@ -74,13 +88,12 @@ def mspd(
     distortion.
     """
     found = _projected(estimate.apply(points), camera)
-    true = _projected(_each(truth, points, symmetries), camera)
+    true = _projected(_placed(true_poses(estimate, truth, symmetries), points), camera)
     return float(np.linalg.norm(true - found, axis=-1).max(-1).min())
 
 
-def _each(truth: RigidTransform, points: np.ndarray, symmetries: Symmetries) -> np.ndarray:
-    """The points under every true pose: (M,P,3)."""
-    poses = truth @ sampled(symmetries)
+def _placed(poses: RigidTransform, points: np.ndarray) -> np.ndarray:
+    """The points under every pose: (M,P,3)."""
     return points @ np.swapaxes(poses.rotation, 1, 2) + poses.translation[:, None]
 
 
