@@ -81,7 +81,7 @@ class ObjectPipeline:
         if self._search is not None:
             self._kept.append((view, frame.stamp_ns))
             self._kept = self._kept[-CATCH_UP:]
-        elif frame.stamp_ns >= self._next_search_ns:
+        elif frame.stamp_ns >= self._next_search_ns and (detections is None or len(detections)):
             self._next_search_ns = frame.stamp_ns + round(self.config.search_every * SECOND_NS)
             free = self._without_tracked(straight, view)
             straightened = None if detections is None else _straightened(detections, frame)
