@@ -127,10 +127,10 @@ def _run(parsed: argparse.Namespace) -> int:
     objects = None
     if parsed.objects is not None:
         from pose_ros.config import parse, update
-        from pose_ros.objects.pipeline import ObjectConfig
+        from pose_ros.ros.object_pose_node import DEFAULTS
 
         settings = [setting.removeprefix(OBJECTS) for setting in ours]
-        objects = parse(update(ObjectConfig(), {"models": parsed.objects}), settings)
+        objects = parse(update(DEFAULTS, {"models": parsed.objects}), settings)
     elif ours or parsed.no_people:
         raise ConfigError("--no-people and options of objects need --objects MODELS")
     people = None if parsed.no_people else _config(parsed)

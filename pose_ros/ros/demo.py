@@ -71,7 +71,7 @@ def demo(source: str, out: Path, models: str | None = None, people: bool = True)
     if people:
         summary |= summarize(recorder, score)
     if models is not None:
-        summary["objects"] = summarize_objects(recorder, played, models)
+        summary["objects"] = summarize_objects(recorder, played)
     (out / "summary.json").write_text(json.dumps(summary, indent=1))
     made = []
     for video, folder in ALBUMS.items():

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pose_ros.errors import SourceError
 from pose_ros.eval.bop import corner_points, mssd
 from pose_ros.ros.recorder import Recorder, SeenObject
-from pose_ros.sources.bop import BOPScene, ObjectTruth, find_scenes
+from pose_ros.sources.bop import BOPScene, ObjectTruth, find_scenes, models_folder
 from pose_ros.sources.bop_models import BOPModel, load_bop_models
 from pose_ros.sources.source import open_source
 
@@ -29,7 +27,7 @@ def scene_of(source: str) -> Path:
     return find_scenes(Path(source).expanduser())[0]
 
 
-def summarize_objects(recorder: Recorder, source: str, models: str) -> dict[str, Any]:
+def summarize_objects(recorder: Recorder, source: str) -> dict[str, Any]:
     """Figures of what was heard; `accuracy` where the source is a scene in BOP's layout with truth."""
     answered = sorted(set(recorder.objects) & set(recorder.images))
     latency = recorder.object_latency_ms or [np.nan]
@@ -48,8 +46,9 @@ def summarize_objects(recorder: Recorder, source: str, models: str) -> dict[str,
         if isinstance(scene, BOPScene) and scene.has_truth:
             keys = dict(zip(recorder.images, itertools.cycle(scene.keys()), strict=False))  # lap after lap
             pairs = [(recorder.objects[s], scene.truth(keys[s])) for s in answered if s in keys]
-            with contextlib.suppress(SourceError):  # models of another kind than the scene's
-                figures["accuracy"] = accuracy(pairs, load_bop_models(Path(models)))
+            models = load_bop_models(models_folder(scene_of(source)))
+            known = {label: model for label, model in models.items() if label in recorder.labels}
+            figures["accuracy"] = accuracy(pairs, known)
     return figures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -20,6 +21,9 @@ from pose_ros.ros.regions_input import RegionsConfig, RegionsInput
 from pose_ros.ros.rgbd_input import Pair
 from pose_ros.types import Detections2D, Objects, RGBDFrame
 
+# A robot's pictures do not wait for a search; where results are to be repeated, off the robot, they do.
+DEFAULTS = replace(ObjectConfig(), background=True)
+
 
 class ObjectPoseNode(PipelineNode):
     def __init__(
@@ -30,7 +34,7 @@ class ObjectPoseNode(PipelineNode):
     ) -> None:
         super().__init__(
             "object_pose",
-            config or ObjectConfig(),
+            config or DEFAULTS,
             make_pipeline,
             lambda node, publish_tf: ObjectsOutput(node, publish_tf, lambda: node.pipeline.models),
             RegionsConfig(),

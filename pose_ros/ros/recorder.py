@@ -14,13 +14,13 @@ import numpy as np
 import vision_msgs
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
-from vision_msgs.msg import Detection3D, Detection3DArray
+from vision_msgs.msg import Detection3D, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from pose_ros.eval.tracks import TrackedPose
@@ -30,6 +30,7 @@ from pose_ros.ros.conversions import rgb_from_message, stamp_to_ns
 # rosbags does not know vision_msgs: the fields are read where ROS has them, beside its Python.
 VISION_MSGS = Path(vision_msgs.__file__).parents[4] / "share" / "vision_msgs" / "msg"
 QOS = QoSProfile(depth=100)
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 BAG_VERSION = 9  # metadata of Jazzy
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90]
 
@@ -47,6 +48,7 @@ class Recorder(Node):
         self.latency_ms: list[float] = []  # from an image's stamp to its TF being here
         self.objects: dict[int, dict[str, SeenObject]] = {}  # stamp -> id -> object, of every frame answered
         self.object_latency_ms: list[float] = []
+        self.labels: set[str] = set()  # of the models that are looked for
         self.last_heard = time.monotonic()
         self.diagnosis: dict[str, str] = {}  # name of a status -> its message
         self.dropped: dict[str, str] = {}  # name of a node -> frames it has dropped
@@ -66,6 +68,7 @@ class Recorder(Node):
             self._record_drawn("objects/image_annotated", "object_pictures", self.objects)
             self._record(MarkerArray, "objects/markers")
             self._record(Detection3DArray, "objects/detections", self._on_detections)
+            self.create_subscription(LabelInfo, "objects/label_info", self._on_labels, LATCHED)
         self._record(DiagnosticArray, "/diagnostics", self._on_diagnostics)
 
     def close(self) -> None:
@@ -124,6 +127,9 @@ class Recorder(Node):
         stamp = stamp_to_ns(message.header.stamp)
         self.object_latency_ms.append(self._age_ms(stamp))
         self.objects[stamp] = {one.id: SeenObject.of(one) for one in message.detections}
+
+    def _on_labels(self, message: LabelInfo) -> None:
+        self.labels = {entry.class_name for entry in message.class_map}
 
     def _age_ms(self, stamp_ns: int) -> float:
         return (self.get_clock().now().nanoseconds - stamp_ns) / 1e6

@@ -64,7 +64,7 @@ def test_each_truth_is_found_once_and_the_rest_is_wrong():
 
 def test_without_answers_no_crash():
     nothing = SimpleNamespace(images=[], object_latency_ms=[], objects={})
-    assert summarize_objects(nothing, "nowhere", "none")["answered"] == 0
+    assert summarize_objects(nothing, "nowhere")["answered"] == 0
     assert not is_bop("synthetic")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+from harness import transforms
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 from tf2_msgs.msg import TFMessage
@@ -69,6 +70,6 @@ def test_both_objects_are_found_where_they_are(process, peer, camera, data, tmp_
         covariance = np.reshape(detection.results[0].pose.covariance, (6, 6))
         assert np.linalg.eigvalsh(covariance).min() >= 0
         assert 0.5 < detection.results[0].hypothesis.score <= 1
-    frames = {t.child_frame_id for m in tf for t in m.transforms if stamp_to_ns(t.header.stamp) == stamp}
-    assert frames == {detection.id for detection in array.detections}
+    frames = peer.wait(lambda: transforms(tf, stamp), "TF of the last frame")
+    assert set(frames) == {detection.id for detection in array.detections}
     assert program.stop() == 0
