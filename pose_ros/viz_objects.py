@@ -90,7 +90,7 @@ def _draw_object(picture: np.ndarray, one: TrackedObject, model: ObjectModel, ca
     top = max(int(corner[1]) - LINE_HEIGHT * len(lines) - 4, 0)
     for number, line in enumerate(lines, 1):
         y = min(top + LINE_HEIGHT * number, camera.height - 4 - LINE_HEIGHT * (len(lines) - number))
-        label(picture, line, (x, y), color)
+        label(picture, line, (x, y), tuple((255 + value) // 2 for value in color))  # readable in any colour
 
 
 def _text(one: TrackedObject, model: ObjectModel) -> list[str]:
