@@ -17,7 +17,7 @@ THINNED = 0.006  # m: of points on borders that are nearer to each other one is 
 SPLINTER = 300  # cells; what is larger is a piece in its own right
 GOOD_FIT = 0.2  # of pieces that surely belong together
 GOOD_JOINT, LEAST_JOINT = 0.8, 0.3  # fit of a joint: of one that is level, of the worst
-LEAST_CONTACT = 3  # points of the piece that has fewer
+LEAST_CONTACT = 1  # points of the piece that has fewer
 LOCAL = 0.03  # m around a contact where its fold is judged
 
 

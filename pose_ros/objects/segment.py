@@ -17,6 +17,7 @@ from pose_ros.types import Detections2D, RGBDFrame
 
 LEAST_CELLS = 25  # of the coarse grid, for a thing
 CARRIES = 0.5  # share of a plane's outline that makes it something to stand on
+LEVEL = 0.006  # m: a smaller step into a hole is none
 SMALL = 40  # cells at which the score is halved
 SAME = 0.9  # intersection over union at which two candidates are one
 BESIDE = 31  # cells: half of it is as far as a plane explains what lies beside it
@@ -244,9 +245,9 @@ def _without_holes(mask: np.ndarray, depth: np.ndarray) -> np.ndarray:
     for hole in range(1, count):
         left, top, width, height, area = stats[hole]
         inner = left > 0 and top > 0 and left + width < mask.shape[1] and top + height < mask.shape[0]
-        if not inner or area > 0.3 * total:
+        if not inner or area > 2 * total:
             continue
-        part = slice(top - 1, top + height + 1), slice(left - 1, left + width + 1)
+        part = slice(max(top - 2, 0), top + height + 2), slice(max(left - 2, 0), left + width + 2)
         cells = labels[part] == hole
         if area < 0.01 * total or _goes_on(cells, mask[part] > 0, depth[part]):
             filled[part] |= cells
@@ -254,13 +255,17 @@ def _without_holes(mask: np.ndarray, depth: np.ndarray) -> np.ndarray:
 
 
 def _goes_on(hole: np.ndarray, mask: np.ndarray, depth: np.ndarray) -> bool:
-    """Depth just within a hole is that just outside of it."""
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    rim = cv2.dilate(hole.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    edge = hole & (cv2.erode(hole.view(np.uint8), cross, iterations=2) == 0)
-    within, outside = depth[edge], depth[rim & mask]
-    within, outside = within[within > 0], outside[outside > 0]
-    if len(within) < 0.5 * edge.sum() or not len(outside):
+    """Along enough of its edge, what is seen in a hole is as far as what is around it.
+
+    The bottom of a bowl meets its far wall; behind a handle there is a jump on all sides.
+    """
+    kernel = np.ones((5, 5), np.uint8)
+    own = mask & (depth > 0)
+    far = cv2.dilate(np.where(own, depth, 0), kernel)
+    near = cv2.erode(np.where(own, depth, np.float32(1e3)), kernel)
+    edge = hole & (far > 0)
+    known = edge & (depth > 0)
+    if known.sum() < 0.3 * edge.sum():
         return True  # nothing is known of it: where a camera sees nothing there is more often a thing
-    # Compared as wholes: a bowl's bottom is a little farther than its wall, a table behind a handle much.
-    return bool(abs(np.median(within) - np.median(outside)) < 0.012 * max(1.0, float(np.median(outside))))
+    level = known & (depth > near - LEVEL) & (depth < far + LEVEL)
+    return bool(level.sum() > 0.3 * known.sum())

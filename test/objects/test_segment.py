@@ -119,10 +119,36 @@ def test_tops_of_like_height_are_no_table(seed):
         assert found.score[shared.argmax()] > 0.6
 
 
-def hollow_cup(radius=0.045, wall=0.003, height=0.09) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and triangles of an open cup that stands on z = 0."""
+def test_a_thing_as_high_as_a_board_elsewhere_is_no_part_of_it():
+    scenery = [table(0, 3, 3), box(-0.35, 0, 0, (0.5, 0.6, 0.03))]
+    shown = picture(
+        [box(0.25, 0, 0, (0.1, 0.08, 0.03), 0.3)], scenery, look(1.0, 60), np.random.default_rng(0)
+    )
+    found = Segmenter()(shown.frame)
+    shared = (found.mask & shown.masks[0]).sum((1, 2)) / (found.mask | shown.masks[0]).sum((1, 2))
+    assert shared.max() > 0.8
+    assert found.score[shared.argmax()] > 0.7
+
+
+def test_what_is_seen_through_a_thing_is_not_the_thing():
+    frame = [box(x, 0, 0.03, (0.03, 0.03, 0.06)) for x in (-0.035, 0.035)]
+    frame += [box(0, 0, z, (0.1, 0.03, 0.03)) for z in (0, 0.09)]
+    shown = picture(frame, [table(0, 3, 3)], look(0.6, 25))
+    whole = shown.masks.any(0)
+    found = Segmenter()(shown.frame)
+    shared = (found.mask & whole).sum((1, 2)) / (found.mask | whole).sum((1, 2))
+    best = found.mask[shared.argmax()]
+    assert shared.max() > 0.8
+    rows, columns = np.nonzero(whole)
+    v, u = round((rows.min() + rows.max()) / 2), round((columns.min() + columns.max()) / 2)
+    assert not whole[v - 8 : v + 9, u - 8 : u + 9].any()
+    assert not best[v - 8 : v + 9, u - 8 : u + 9].any()
+
+
+def hollow_cup(radius, height, foot, wall=0.003) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and triangles of an open cup or bowl that stands on its `foot`, a radius, on z = 0."""
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    rings = [(radius, 0), (radius, height), (radius - wall, height), (radius - wall, wall), (0, wall)]
+    rings = [(foot, 0), (radius, height), (radius - wall, height), (foot - wall, wall), (0, wall)]
     points = [np.stack([r * np.cos(turn), r * np.sin(turn), np.full(60, z)], axis=1) for r, z in rings]
     triangles = []
     for ring in range(len(rings) - 1):
@@ -132,12 +158,13 @@ def hollow_cup(radius=0.045, wall=0.003, height=0.09) -> tuple[np.ndarray, np.nd
     return np.concatenate(points), np.array(triangles)
 
 
+@pytest.mark.parametrize("shape", [(0.045, 0.09, 0.045), (0.08, 0.055, 0.045)], ids=["cup", "bowl"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_inside_of_a_cup_belongs_to_it(seed):
+def test_the_inside_of_a_cup_belongs_to_it(seed, shape):
     rng = np.random.default_rng(seed)
     pose = look(0.7, rng.uniform(35, 55), rng.uniform(-10, 10), rng.uniform(-180, 180))
     empty = picture([], [table(0, 3, 3)], pose)
-    vertices, triangles = hollow_cup()
+    vertices, triangles = hollow_cup(*shape)
     seen = pose.inverse().apply(vertices)
     hits = rasterize(CAMERA.project(seen), seen[:, 2], triangles, 480, 640)
     depth = empty.frame.depth.copy().ravel()

@@ -30,7 +30,7 @@ POSES = {
 def scene(camera=CAMERA):
     frame, masks = drawn([(MODELS[name].mesh, POSES[name]) for name in ("box", "cube")], camera)
     depth = frame.depth.copy()
-    depth[:5] = np.nan
+    depth[:3], depth[3:5] = np.nan, np.inf
     assert (masks.sum((1, 2)) > 300).all()
     return RGBDFrame(frame.rgb, depth, camera, 5, "camera"), masks
 

@@ -60,6 +60,17 @@ def test_distance_scales_the_box():
     )
 
 
+def test_a_ball_touches_its_box():
+    size, pose = np.full(3, 0.12), RigidTransform(np.eye(3), np.array([0.02, -0.03, 0.7]))
+    rays = CAMERA.ray_grid.reshape(-1, 3).astype(float)
+    a, b, c = (rays**2).sum(1), rays @ pose.translation, pose.translation @ pose.translation - 0.06**2
+    hit = b**2 > a * c
+    depth = (b[hit] - np.sqrt(b[hit] ** 2 - a[hit] * c)) / a[hit]
+    found = lift_box(CAMERA.rays(CAMERA.project(pose.apply(BOX_POINTS * size / 2))), rays[hit], depth)
+    np.testing.assert_allclose(found.camera_from_box.translation, pose.translation, rtol=0.015)
+    np.testing.assert_allclose(found.size, size, rtol=0.05)
+
+
 def test_a_distorted_lens_makes_no_difference():
     plain = (CAMERA.fx, CAMERA.fy, CAMERA.cx, CAMERA.cy, CAMERA.width, CAMERA.height)
     camera = PinholeCamera(*plain, "plumb_bob", (0.08, -0.1, 0.001, 0.0, 0.0))

@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from boxes import detections
 
 from pose_ros.errors import BackendError
@@ -13,6 +14,7 @@ from pose_ros.objects.backends.backend import make_backend
 from pose_ros.objects.backends.objectron import CATEGORIES, Objectron, ObjectronConfig, category_of
 from pose_ros.objects.segment import Segmenter
 from pose_ros.types import Detections2D, RGBDFrame
+from pose_ros.weights import WEIGHTS
 
 DEMO_CAMERA = PinholeCamera(1066.778, 1067.487, 312.9869, 241.3109, 640, 480)
 
@@ -99,6 +101,32 @@ def test_presence_decides(weights_of, data):
     found = strict(frame, detections(mask[None], ["cup"]))
     assert len(found.poses) == 0
     assert "sure" in found.reasons["cup"]
+
+
+class Camera(torch.nn.Module):
+    """Stands in for a network and keeps the picture it is shown."""
+
+    def forward(self, image):
+        self.image = image
+        return torch.linspace(60, 160, 18)[None], torch.ones(1, 1)
+
+
+def test_the_networks_are_shown_what_their_weights_say(objectron):
+    rgb = np.zeros((100, 200, 3), np.uint8)
+    rgb[:, 100:] = (255, 255, 0)
+    network = Camera()
+    objectron._networks["shoe"] = network
+    columns, rows = np.meshgrid(np.arange(60, 140), np.arange(30, 70))
+    points, presence = objectron._points(rgb, (columns.ravel(), rows.ravel()), "shoe")
+    del objectron._networks["shoe"]
+    assert network.image.shape == (1, 3, 224, 224)
+    assert (network.image.min(), network.image.max()) == WEIGHTS["objectron_shoe"].input_range
+    assert network.image[0, :, 112, 200].tolist() == [1.0, 1.0, 0.0]
+    assert presence == 1.0
+    # The crop is 1.5 times 80 px wide about (99.5, 49.5): its middle is that, its border 60 px from it.
+    np.testing.assert_allclose(
+        points[0], (np.array([60, 60 + 100 / 17]) - 112) * (119.5 / 224) + (99.5, 49.5)
+    )
 
 
 def test_categories():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pose_ros.objects.backends.open_images import CLASSES, OpenImagesDetector, anchors, decoded, overlap
+from pose_ros.weights import WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,22 @@ def test_only_what_is_asked_for_and_no_thing_twice(detector, data):
     assert (np.diff(scores) <= 0).all()
     shared = [overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
     assert max(shared) < 0.4
+
+
+def test_the_network_is_shown_what_its_weights_say(detector):
+    class Camera(torch.nn.Module):
+        def forward(self, image):
+            self.image = image
+            return torch.zeros(1, 1917, 4), torch.full((1, 1917, 24), -9.0)
+
+    network, detector._network = detector._network, Camera()
+    rgb = np.zeros((60, 80, 3), np.uint8)
+    rgb[..., 0] = 255
+    assert detector(rgb, ("mug",), 0.5)[1] == []
+    image = detector._network.image
+    detector._network = network
+    assert image.shape == (1, 3, 300, 300)
+    assert (image[0, 1].max(), image[0, 0].min()) == WEIGHTS["objectron_detector"].input_range
 
 
 def test_an_empty_picture_holds_nothing(detector):
