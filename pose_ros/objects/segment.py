@@ -7,40 +7,38 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from pose_ros.config import option
 from pose_ros.objects.depth_grid import DepthGrid
+from pose_ros.objects.masks import at_full_size, boxes_of, part_of
 from pose_ros.objects.pieces import absorbed, cut_apart, openness, unions
 from pose_ros.objects.planes import Plane, find_planes
 from pose_ros.types import Detections2D, RGBDFrame
 
 LEAST_CELLS = 25  # of the coarse grid, for a thing
 CARRIES = 0.5  # share of a plane's outline that makes it something to stand on
-LEVEL = 0.006  # m: a smaller step into a hole is none
 SMALL = 40  # cells at which the score is halved
 SAME = 0.9  # intersection over union at which two candidates are one
 BESIDE = 31  # cells: half of it is as far as a plane explains what lies beside it
-CLOSING = 7  # cells: gaps without depth that are closed
 
 
 @dataclass(frozen=True)
 class SegmentConfig:
-    far: float = option(3.0, "Nothing beyond this depth is segmented", unit="m", range=(0.3, 20.0))
+    far: float = option(3.0, "nothing beyond this depth is segmented", unit="m", range=(0.3, 20.0))
     noise: float = option(
-        0.0015, "Depth noise (sigma) at 1 m; it grows with depth squared", unit="m", range=(0.0001, 0.05)
+        0.0015, "depth noise (sigma) at 1 m; it grows with depth squared", unit="m", range=(0.0001, 0.05)
     )
-    min_size: float = option(0.02, "Least length of a thing", unit="m", range=(0.003, 1.0))
-    max_size: float = option(0.5, "Greatest length of a thing", unit="m", range=(0.02, 5.0))
+    min_size: float = option(0.02, "least length of a thing", unit="m", range=(0.003, 1.0))
+    max_size: float = option(0.5, "greatest length of a thing", unit="m", range=(0.02, 5.0))
     min_support_area: float = option(
-        0.03, "A plane with less in sight is no table, floor or wall", unit="m²", range=(0.001, 10.0)
+        0.03, "a plane with less in sight is no table, floor or wall", unit="m²", range=(0.001, 10.0)
     )
-    max_planes: int = option(8, "Planes looked for", range=(0, 30))
+    max_planes: int = option(8, "planes looked for", range=(0, 30))
     fold_angle: float = option(
-        40.0, "An inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
+        40.0, "an inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
     )
-    min_score: float = option(0.1, "Candidates that score less are left out", range=(0.0, 1.0))
-    max_candidates: int = option(40, "Best candidates kept", range=(1, 200))
+    min_score: float = option(0.1, "candidates that score less are left out", range=(0.0, 1.0))
+    max_candidates: int = option(40, "best candidates kept", range=(1, 200))
 
 
 class Segmenter:
@@ -64,7 +62,7 @@ class Segmenter:
         pieces = cut_apart(grid, above, maybe, grid.folds(np.radians(c.fold_angle)))
         pieces = absorbed(grid, pieces)
         candidates = self._candidates(grid, pieces, clear)
-        return _at_full_size(frame, grid, pieces, candidates)
+        return at_full_size(frame, grid, pieces, candidates)
 
     def _support(self, grid: DepthGrid, plane: Plane) -> Plane:
         """The plane without parts that are faces of things.
@@ -72,14 +70,14 @@ class Segmenter:
         A part is kept that is too large for a thing, or that what is around it stands on or against.
         """
         count, parts = cv2.connectedComponents(plane.region.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-        boxes = _boxes(parts, count - 1)
+        boxes = boxes_of(parts, count - 1)
         height, tolerance = plane.height(grid), plane.tolerance(grid)
         region = np.zeros(grid.shape, bool)
         for number in range(1, count):
-            place = _part(boxes[number : number + 1], grid.shape, 0)
+            place = part_of(boxes[number : number + 1], grid.shape, 0)
             part = parts[place] == number
             if _extent(grid.points[place][part]) <= self.config.max_size:
-                wide = _part(boxes[number : number + 1], grid.shape, 4)
+                wide = part_of(boxes[number : number + 1], grid.shape, 4)
                 share = _carries(parts[wide] == number, height[wide], tolerance[wide], grid.valid[wide])
                 if share < CARRIES:
                     continue
@@ -94,7 +92,7 @@ class Segmenter:
         if count == 0:
             return []
         cells = np.bincount(pieces.ravel(), minlength=count + 1)
-        boxes = _boxes(pieces, count)
+        boxes = boxes_of(pieces, count)
         found = []
         for union, fit in unions(grid, pieces).items():
             chosen = np.zeros(count + 1, bool)
@@ -102,7 +100,7 @@ class Segmenter:
             size = cells[chosen].sum()
             if size < LEAST_CELLS:
                 continue
-            part = _part(boxes[chosen], grid.shape, 3)
+            part = part_of(boxes[chosen], grid.shape, 3)
             mask = chosen[pieces[part]]
             if not c.min_size <= _extent(grid.points[part][mask]) <= c.max_size:
                 continue
@@ -164,22 +162,6 @@ def _high(values: np.ndarray) -> float:
     return float(np.partition(values, int(0.9 * len(values)))[int(0.9 * len(values))])
 
 
-def _boxes(pieces: np.ndarray, count: int) -> np.ndarray:
-    """(count + 1,4): first and last row, first and last column of each piece; row 0 is of no piece."""
-    boxes = np.zeros((count + 1, 4), int)
-    for number, found in enumerate(ndimage.find_objects(pieces, count), 1):
-        if found is not None:
-            boxes[number] = found[0].start, found[0].stop - 1, found[1].start, found[1].stop - 1
-    return boxes
-
-
-def _part(boxes: np.ndarray, shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
-    """The part of an image that holds all the boxes and a margin."""
-    top, left = boxes[:, 0].min() - margin, boxes[:, 2].min() - margin
-    bottom, right = boxes[:, 1].max() + margin + 1, boxes[:, 3].max() + margin + 1
-    return slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
-
-
 def _border_length(mask: np.ndarray, part: tuple[slice, slice], shape: tuple[int, int]) -> int:
     """Cells of a mask, which is that part of an image, along the image's border."""
     rows, columns = part
@@ -201,71 +183,3 @@ def _distinct(chosen: np.ndarray, cells: np.ndarray) -> list[int]:
         if not same[n, kept].any():
             kept.append(n)
     return kept
-
-
-def _at_full_size(
-    frame: RGBDFrame, grid: DepthGrid, pieces: np.ndarray, candidates: list[tuple[np.ndarray, float]]
-) -> Detections2D:
-    """Masks at the frame's own size, their holes and gaps without depth filled."""
-    height, width = frame.depth.shape
-    if not candidates:
-        return Detections2D.empty(height, width)
-    step = grid.step
-    size = CLOSING * grid.shape[1] // 320 | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    boxes = _boxes(pieces, int(pieces.max()))
-    known = frame.depth > 0  # NaN compares false
-    masks = np.zeros((len(candidates), height, width), bool)
-    for mask, (chosen, _) in zip(masks, candidates, strict=True):
-        part = _part(boxes[chosen], grid.shape, size)
-        own = chosen[pieces[part]].view(np.uint8)
-        wide = cv2.copyMakeBorder(own, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
-        closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, kernel)[size:-size, size:-size]
-        filled = _without_holes(own | (closed & ~grid.valid[part]), grid.depth[part])
-        place = tuple(slice(s.start * step, s.stop * step) for s in part)
-        target = mask[place]
-        own, filled = (_enlarged(a, step, target.shape) for a in (own > 0, filled))
-        # Of what was closed, nothing that is seen; of the thing itself, what a coarser cell did not see.
-        target[:] = own | filled & ~known[place] | filled & _enlarged(grid.valid[part], step, target.shape)
-    return Detections2D(masks, ("",) * len(masks), np.array([score for _, score in candidates]))
-
-
-def _enlarged(mask: np.ndarray, step: int, shape: tuple[int, int]) -> np.ndarray:
-    return np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]
-
-
-def _without_holes(mask: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Holes are closed if they are small or what is seen in them goes on from around them, as in a bowl.
-
-    What is seen through a mug's handle is farther away, and not the mug.
-    """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
-    filled = mask > 0
-    total = int(mask.sum())
-    for hole in range(1, count):
-        left, top, width, height, area = stats[hole]
-        inner = left > 0 and top > 0 and left + width < mask.shape[1] and top + height < mask.shape[0]
-        if not inner or area > 2 * total:
-            continue
-        part = slice(max(top - 2, 0), top + height + 2), slice(max(left - 2, 0), left + width + 2)
-        cells = labels[part] == hole
-        if area < 0.01 * total or _goes_on(cells, mask[part] > 0, depth[part]):
-            filled[part] |= cells
-    return filled
-
-
-def _goes_on(hole: np.ndarray, mask: np.ndarray, depth: np.ndarray) -> bool:
-    """Along enough of its edge, what is seen in a hole is as far as what is around it.
-
-    The bottom of a bowl meets its far wall; behind a handle there is a jump on all sides.
-    """
-    kernel = np.ones((5, 5), np.uint8)
-    own = mask & (depth > 0)
-    far = cv2.dilate(np.where(own, depth, 0), kernel)
-    near = cv2.erode(np.where(own, depth, np.float32(1e3)), kernel)
-    edge = hole & (far > 0)
-    known = edge & (depth > 0)
-    if known.sum() < 0.3 * edge.sum():
-        return True  # nothing is known of it: where a camera sees nothing there is more often a thing
-    level = known & (depth > near - LEVEL) & (depth < far + LEVEL)
-    return bool(level.sum() > 0.3 * known.sum())
