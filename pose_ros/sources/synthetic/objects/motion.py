@@ -83,7 +83,7 @@ def lay_video(
     for n, k in enumerate(free[:held]):
         side = (n - (held - 1) / 2) * 0.22
         parts = hold(rng, models[k], int(k) + 1, place[0], side)
-        move = _carry(rng, parts[0].world_from_object)
+        move = _carry(rng, parts[0].world_from_object.apply(models[k].mesh.bounds.mean(0)))
         motions |= {len(items) + p: move for p in range(len(parts))}
         items += parts
     target = np.array([0, 0, 0.03 + 0.05 * bool(held)])
@@ -104,14 +104,14 @@ def _slide(rng: np.random.Generator):
     return move
 
 
-def _carry(rng: np.random.Generator, first: RigidTransform):
-    """Smoothly through the air about where `first` was; everything that is held moves alike."""
-    shift, turn = wander(rng, (0.07, 0.07, 0.04)), wander(rng, (0.6, 0.6, 0.8))
+def _carry(rng: np.random.Generator, centre: np.ndarray):
+    """Smoothly through the air about `centre` (3,) m; everything that is held moves alike."""
+    shift, turn = wander(rng, (0.08, 0.08, 0.04)), wander(rng, (0.4, 0.4, 0.8))
 
     def move(time: float, pose: RigidTransform) -> RigidTransform:
         rotation = rotation_exp(turn(time))
-        offset = rotation @ (pose.translation - first.translation)
-        return RigidTransform(rotation @ pose.rotation, first.translation + offset + shift(time))
+        offset = rotation @ (pose.translation - centre)
+        return RigidTransform(rotation @ pose.rotation, centre + offset + shift(time))
 
     return move
 
@@ -121,11 +121,11 @@ def hold(rng: np.random.Generator, model: Model, number: int, azimuth: float, si
     right = np.array([-np.sin(azimuth), np.cos(azimuth), 0])
     front = np.array([np.cos(azimuth), np.sin(azimuth), 0])
     rotation = rotation_exp(rng.normal(0, 1.5, 3))
-    centre = side * right + np.array([0, 0, rng.uniform(0.17, 0.2)])
+    centre = side * right + np.array([0, 0, rng.uniform(0.17, 0.22)])
     pose = RigidTransform(rotation, centre - rotation @ model.mesh.bounds.mean(0))
     # The hand comes from aside and a little from the front, and takes what is outermost there.
     way = np.sign(side or rng.choice([-1, 1])) * right + rng.uniform(-0.1, 0.5) * front
-    way += np.array([0, 0, rng.uniform(-0.5, 0.2)])
+    way += np.array([0, 0, rng.uniform(0.0, 0.5)])
     way /= np.linalg.norm(way)
     points = pose.apply(model.mesh.vertices)
     reach = np.percentile((points - centre) @ way, 95)
