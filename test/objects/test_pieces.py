@@ -62,7 +62,7 @@ def test_a_jump_is_no_slope_even_through_a_flying_pixel():
     assert not right[100, 159]
     assert right[100, :159].all()
     assert right[100, 160:].all()
-    depth[:, 320:322] = 0.97  # half of each side
+    depth[:, 320:322] = 0.96  # half of each side, in inverse depth
     right, _ = grid_of(depth).linked
     assert not right[100, 159]
     assert not right[100, 160]
