@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ def summarize_objects(recorder: Recorder, source: str) -> dict[str, Any]:
         return figures
     with open_source(source) as scene:
         if isinstance(scene, BOPScene) and scene.has_truth:
-            keys = dict(zip(recorder.images, itertools.cycle(scene.keys()), strict=False))  # lap after lap
-            pairs = [(recorder.objects[s], scene.truth(keys[s])) for s in answered if s in keys]
+            key_of = {zlib.crc32(frame.rgb): key for key, frame in zip(scene.keys(), scene, strict=True)}
+            keys = {stamp: key_of.get(recorder.fingerprints[stamp]) for stamp in answered}
+            pairs = [(recorder.objects[s], scene.truth(key)) for s, key in keys.items() if key]
             models = load_bop_models(models_folder(scene_of(source)))
             known = {label: model for label, model in models.items() if label in recorder.labels}
             figures["accuracy"] = accuracy(pairs, known)

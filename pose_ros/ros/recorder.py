@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class Recorder(Node):
     def __init__(self, folder: Path, people: bool = True, objects: bool = False) -> None:
         super().__init__("recorder")
         self.images: list[int] = []  # stamps, in the order of the source
+        self.fingerprints: dict[int, int] = {}  # stamp -> of the image's bytes: some images may never come
         self.poses: dict[int, dict[str, TrackedPose]] = {}  # stamp -> id -> pose, of every frame answered
         self.latency_ms: list[float] = []  # from an image's stamp to its TF being here
         self.objects: dict[int, dict[str, SeenObject]] = {}  # stamp -> id -> object, of every frame answered
@@ -98,7 +100,9 @@ class Recorder(Node):
         self.create_subscription(kind, topic, receive, QOS, raw=True)
 
     def _on_image(self, message: Image) -> CompressedImage:
-        self.images.append(stamp_to_ns(message.header.stamp))
+        stamp = stamp_to_ns(message.header.stamp)
+        self.images.append(stamp)
+        self.fingerprints[stamp] = zlib.crc32(message.data)
         return _jpeg(message)
 
     def _record_drawn(self, topic: str, folder: str, answers: dict[int, dict]) -> None:

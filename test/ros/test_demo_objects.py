@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from pose_ros.ros.demo import demo
 from pose_ros.ros.demo_objects import accuracy, is_bop, summarize_objects
 from pose_ros.ros.recorder import SeenObject, poses_of
 from pose_ros.ros.tf_messages import TFMessages
-from pose_ros.sources.bop import ObjectTruth
+from pose_ros.sources.bop import ObjectTruth, open_bop
 from pose_ros.sources.bop_models import BOPModel
 from pose_ros.types import Symmetries
 
@@ -60,6 +61,29 @@ def test_each_truth_is_found_once_and_the_rest_is_wrong():
     figures = accuracy(frames, BRICK)
     assert (figures["there"], figures["found"], figures["wrong"]) == (4, 2, 2)
     assert figures["mssd_mm_median"] == pytest.approx(3.0)
+
+
+def test_frames_are_known_by_what_they_show(data):
+    """Some never come, some come twice, as the scene is played again."""
+    path = data / "ycbv" / "test"
+    scene = open_bop(path)
+    keys = [scene.keys()[n] for n in (3, 0, 9, 3)]
+    stamps = list(range(10, 14))
+    objects = {
+        stamp: {t.label: SeenObject(t.label, 0.9, t.camera_from_object) for t in scene.truth(key)}
+        for stamp, key in zip(stamps, keys, strict=True)
+    }
+    prints = {
+        stamp: zlib.crc32(scene.frame(key).rgb.tobytes()) for stamp, key in zip(stamps, keys, strict=True)
+    }
+    heard = SimpleNamespace(
+        images=[*stamps, 14], object_latency_ms=[5.0], objects=objects, fingerprints=prints,
+        labels={"obj_000008", "obj_000021"},
+    )  # fmt: skip
+    figures = summarize_objects(heard, str(path))
+    assert figures["answered"] == 4
+    assert figures["accuracy"]["found"] == figures["accuracy"]["there"] == 8
+    assert figures["accuracy"]["mssd_mm_median"] == pytest.approx(0, abs=1e-6)
 
 
 def test_without_answers_no_crash():
