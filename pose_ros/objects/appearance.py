@@ -10,28 +10,48 @@ from pose_ros.objects.view import View
 
 SPREAD = 40.0  # of 255: a colour that is wrong by more is just wrong
 RIDGE = 0.02  # pulls the light towards being the same from everywhere
+PLAIN, WORST = 0.15, 1.5  # a picture plainer than this tells little; most that a ratio says against a pose
 LEAST_SAMPLES = 12.0  # in sight, else nothing is said
 CLIPPED = 250.0  # of 255: a channel as bright as this may be any brighter
 
 
 def mismatch(
     bank: Bank, model: torch.Tensor, rotation: torch.Tensor, sight: Sight, view: View
-) -> torch.Tensor:
-    """How wrong (B,) in [0,1] the colours in sight are, once the light has been fitted.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How wrong (B,) in [0,1] the colours in sight are once the light has been fitted, and the same over how
+    wrong one colour for all would be: below 1 the texture explains the picture, whatever its contrast.
 
     The light's strength is linear in the surface's normal, one more for each channel's gain: the first order
     of Lambertian reflection. Source: Ramamoorthi & Hanrahan, "An efficient representation for irradiance
-    environment maps", 2001. Only samples whose depth fits are compared; 0.5 where there are hardly any.
+    environment maps", 2001. Only samples whose depth fits are compared; where there are hardly any, nothing
+    is said: 0.5 and 1.
     """
     seen, expected, weight = compared(bank, model, sight, view)
+    plain = (weight[..., None] * expected).sum(1, keepdim=True) / weight.sum(1).clamp_min(1e-6)[:, None, None]
+    wrong = _wrong(bank, model, rotation, seen, expected, weight)
+    without = _wrong(bank, model, rotation, seen, plain.expand_as(expected), weight)
+    enough = (weight > 0).sum(1) >= LEAST_SAMPLES
+    ratio = (wrong / without.clamp_min(PLAIN)).clamp_max(WORST)
+    return (
+        torch.where(enough, wrong, torch.full_like(wrong, 0.5)),
+        torch.where(enough, ratio, torch.ones_like(wrong)),
+    )
+
+
+def _wrong(
+    bank: Bank,
+    model: torch.Tensor,
+    rotation: torch.Tensor,
+    seen: torch.Tensor,
+    expected: torch.Tensor,
+    weight: torch.Tensor,
+) -> torch.Tensor:
     lit = expected * light(bank, model, rotation, seen, expected, weight)
     difference = (seen - lit).abs()
     # What is brighter than the sensor tells is not wrong.
     difference = torch.where((seen > CLIPPED) & (lit > CLIPPED), torch.zeros_like(difference), difference)
     wrong = (difference.mean(-1) / SPREAD).clamp_max(1)
-    judged = (weight * wrong).sum(1) / weight.sum(1).clamp_min(1e-6)
-    enough = (weight > 0).sum(1) >= LEAST_SAMPLES
-    return torch.where(enough, judged, torch.full_like(judged, 0.5))
+    return (weight * wrong).sum(1) / weight.sum(1).clamp_min(1e-6)
 
 
 def light(

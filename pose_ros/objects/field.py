@@ -13,7 +13,7 @@ from pose_ros.objects.surface import Skin
 
 CELLS = 64  # voxels along the longest side of the object itself
 MARGIN = 0.15  # of the longest side, around the object
-NEIGHBOURS = 3  # dense points whose triangles are tried for the exact distance
+NEIGHBOURS = 4  # dense points whose triangles are tried for the exact distance
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,19 @@ def distance_field(mesh: Mesh, skin: Skin) -> tuple[DistanceField, Skin]:
     ).reshape(-1, 3)
     tree = cKDTree(skin.points)
     _, index = tree.query(centres, k=NEIGHBOURS, workers=-1)
-    closest = np.zeros_like(centres)
-    best = np.full(len(centres), np.inf)
-    owner = np.zeros(len(centres), int)
+    closest, best = np.zeros_like(centres), np.full(len(centres), np.inf)
+    owner, steep = np.zeros(len(centres), int), np.zeros(len(centres))
     for k in range(NEIGHBOURS):
-        point = closest_on_triangles(centres, mesh.vertices[mesh.triangles[skin.triangle[index[:, k]]]])
-        distance = np.linalg.norm(centres - point, axis=1)
-        nearer = distance < best
-        best[nearer], closest[nearer], owner[nearer] = distance[nearer], point[nearer], index[nearer, k]
+        near = index[:, k]
+        point = closest_on_triangles(centres, mesh.vertices[mesh.triangles[skin.triangle[near]]])
+        offset = centres - point
+        distance = np.linalg.norm(offset, axis=1)
+        # At an edge two triangles are as near: the one faced more squarely tells the side one is on.
+        square = np.abs(np.einsum("ij,ij->i", offset, skin.normals[near]))
+        same = np.abs(distance - best) < 1e-6 * voxel
+        better = (distance < best) & ~same | same & (square > steep)
+        for values, new in ((best, distance), (closest, point), (owner, near), (steep, square)):
+            values[better] = new[better]
     outside = _outside(best.reshape(shape) > 0.87 * voxel)
     normals = _outward(skin, outside, origin, voxel)
     offset = centres - closest

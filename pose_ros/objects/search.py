@@ -19,8 +19,8 @@ from pose_ros.objects.score import CLEAR, features, log_odds, probability
 from pose_ros.objects.segments import Segments, segments_of
 from pose_ros.objects.so3 import orthogonal
 from pose_ros.objects.uncertainty import covariance_of
-from pose_ros.objects.verify import look
-from pose_ros.objects.view import View
+from pose_ros.objects.verify import SIGMAS, look
+from pose_ros.objects.view import View, depth_sigma
 from pose_ros.types import Detections2D, ObjectPoses, RGBDFrame, Symmetries
 
 TURNED = 4  # hypotheses of a pair whose colours are compared
@@ -29,6 +29,7 @@ OUTERMOST = 24  # samples of a surface that tell whether two poses are the same
 DIFFERENT = 0.1  # diameters: poses of which a point differs by more are two
 KEPT = 2  # hypotheses of a pair that take part in the contest
 TOO_LARGE, TOO_SMALL = 1.15, 0.18  # a segment's length over the model's diameter
+LEAST_PAIRS = 3  # for each model, however many there are
 LEAST_PROMISE = 0.5  # of a model's best segment at first glance
 SHARED = 0.35  # of what supports a pose may belong to a better one
 
@@ -36,7 +37,11 @@ SHARED = 0.35  # of what supports a pose may belong to a better one
 @dataclass(frozen=True)
 class SearchConfig:
     least_score: float = option(0.5, "poses less probable are not reported", range=(0.0, 1.0))
-    pairs: int = option(4, "segments each model is searched in, the most promising", range=(1, 100))
+    pairs: int = option(
+        40,
+        "pairs of model and segment searched thoroughly, the most promising of each model",
+        range=(1, 1000),
+    )
     register: RegisterConfig = field(default_factory=RegisterConfig)
 
 
@@ -100,12 +105,13 @@ class Search:
         if len(pairs) <= 1:
             return pairs
         promise = self.register.promises(view, segments, pairs).cpu().numpy()
-        kept = []
-        for model in sorted({model for model, _ in pairs}):
+        kept, models = [], {model for model, _ in pairs}
+        each = max(self.config.pairs // len(models), LEAST_PAIRS)
+        for model in sorted(models):
             mine = [place for place, pair in enumerate(pairs) if pair[0] == model]
             mine.sort(key=lambda place: -promise[place])
             enough = LEAST_PROMISE * promise[mine[0]]
-            kept += [pairs[place] for place in mine[: self.config.pairs] if promise[place] >= enough]
+            kept += [pairs[place] for place in mine[:each] if promise[place] >= enough]
         return kept
 
     def _may_fit(self, segments: Segments, model: int, segment: int) -> bool:
@@ -130,8 +136,11 @@ class Search:
         textured = self.models[model].is_textured
         if textured:
             found, wrong = self._by_colors(view, segments, found, model)
-        size = torch.full_like(wrong, float(segments.extent[segment] / self.models[model].diameter))
-        rows = features(found.evidence, wrong, textured, size)
+        diameter = self.models[model].diameter
+        size = torch.full_like(wrong, float(segments.extent[segment] / diameter))
+        score = torch.full_like(wrong, float(segments.score[segment]))
+        coarseness = SIGMAS * depth_sigma(found.translation[:, 2]) / diameter
+        rows = features(found.evidence, wrong, textured, size, score, coarseness)
         odds, best = log_odds(rows).sort(descending=True)
         found, rows = found.select(best), rows[best]
         kept = self._different(found, model)[:KEPT]
@@ -166,7 +175,8 @@ class Search:
         moved = (found.rotation[:, None] @ moves[None, :, :, None])[..., 0] + found.translation[:, None]
         which = torch.full((len(rotation),), model, device=turns.device)
         sight = look(self.bank, which, rotation, moved.reshape(-1, 3), view, NARROW_SAMPLES)
-        wrong = mismatch(self.bank, which, rotation, sight, view).reshape(len(found), len(turns))
+        wrong, _ = mismatch(self.bank, which, rotation, sight, view)
+        wrong = wrong.reshape(len(found), len(turns))
         chosen = wrong.argmin(1)
         row = torch.arange(len(found), device=turns.device)
         picked = Hypotheses(
@@ -178,7 +188,7 @@ class Search:
         colored = torch.ones(len(picked), dtype=torch.bool, device=turns.device)
         polished = self.register.polished(view, segments, picked, iterations=4, textured=colored)
         sight = look(self.bank, polished.model, polished.rotation, polished.translation, view, NARROW_SAMPLES)
-        return polished, mismatch(self.bank, polished.model, polished.rotation, sight, view)
+        return polished, mismatch(self.bank, polished.model, polished.rotation, sight, view)[1]
 
     def _decided(
         self, frame: RGBDFrame, view: View, contest: Contest, wanted: list[str], reasons: dict[str, str]

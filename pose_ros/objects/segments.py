@@ -48,7 +48,7 @@ class Outline:
 @dataclass(frozen=True)
 class Segments:
     """N segments of one view. points (N,P,3) m in random order; mask (N,H*W) bool; their outlines;
-    extent (N,) m; label and index: of the detection.
+    extent (N,) m; label, score (N,) and index: of the detection.
     """
 
     points: torch.Tensor
@@ -56,6 +56,7 @@ class Segments:
     outline: Outline
     extent: np.ndarray
     label: tuple[str, ...]
+    score: np.ndarray
     index: tuple[int, ...]
 
     def __len__(self) -> int:
@@ -94,6 +95,7 @@ def segments_of(frame: RGBDFrame, detections: Detections2D, view: View) -> Segme
         ),
         np.array(extent),
         tuple(detections.label[index] for index in kept),
+        detections.score[kept],
         tuple(kept),
     )
 

@@ -77,11 +77,13 @@ class SymmetryFinder:
         return turns[good], shift[good]
 
     def _axis_candidates(self, turns: torch.Tensor) -> list[torch.Tensor]:
-        """Directions about which the shape may be round: its principal axes, and axes of large turns."""
+        """Directions about which the shape may be round: its principal axes, and axes of partial turns."""
         spread = torch.linalg.eigh(torch.cov((self._points - self._center).T)).eigenvectors.T
         vectors = Rotation.from_matrix(turns.numpy()).as_rotvec() if len(turns) else np.zeros((0, 3))
         angles = np.linalg.norm(vectors, axis=1)
-        found = vectors[angles > 1.0] / angles[angles > 1.0, None]
+        # Half turns are as well about any axis across a round shape's own.
+        partial = (angles > 0.5) & (angles < np.pi - SAME)
+        found = vectors[partial] / angles[partial, None]
         axes: list[torch.Tensor] = list(spread)
         for axis in torch.as_tensor(found, dtype=torch.float32):
             if all(abs(float(axis @ other)) < np.cos(SAME) for other in axes) and len(axes) < 16:
