@@ -35,7 +35,7 @@ class SegmentConfig:
     )
     max_planes: int = option(8, "planes looked for", range=(0, 30))
     fold_angle: float = option(
-        40.0, "an inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
+        36.0, "an inward fold sharper than this parts touching things", unit="degrees", range=(5.0, 80.0)
     )
     min_score: float = option(0.1, "candidates that score less are left out", range=(0.0, 1.0))
     max_candidates: int = option(40, "best candidates kept", range=(1, 200))

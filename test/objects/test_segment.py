@@ -298,6 +298,20 @@ def test_real_box_mug_and_brick(data, number):
     assert min(scores.values()) >= 0.85, scores
 
 
+def test_real_cans_that_lean_on_each_other_come_apart_and_together(data):
+    depth = cv2.imread(str(data / "ycbv" / "demo" / "000002-depth.png"), cv2.IMREAD_UNCHANGED) / 10000
+    camera = PinholeCamera(1066.778, 1067.487, 312.9869, 241.3109, 640, 480)
+    found = Segmenter()(frame_of(np.where(depth > 0, depth, np.nan), camera))
+    coffee, soup = found.mask[:, 265, 375], found.mask[:, 308, 440]
+    for chosen, least, most in (
+        (coffee & ~soup, 11e3, 16e3),
+        (soup & ~coffee, 7e3, 11e3),
+        (coffee & soup, 19e3, 26e3),
+    ):
+        area = found.mask[chosen].sum((1, 2))
+        assert ((area > least) & (area < most)).any(), area
+
+
 @pytest.mark.parametrize("index", [0, 7, 19])
 def test_real_people_do_no_harm(data, index):
     folder = data / "human_rgbd"
