@@ -29,6 +29,11 @@ def add_eval_objects(evaluate: Any) -> None:
     )
     command.add_argument("--track", action="store_true", help="follow the objects through each scene's video")
     command.add_argument("--json", type=Path, help="file the figures are written to")
+    command.add_argument(
+        "--peer-python",
+        type=Path,
+        help="python with Open3D and OpenCV's contributed modules: on the same masks",
+    )
     command.add_argument("--csv", type=Path, help="file the poses are written to, as BOP's CSV")
     _add_config(command)
     command.set_defaults(run=_eval_objects)
@@ -79,7 +84,13 @@ def _eval_objects(parsed: argparse.Namespace) -> None:
     open_scenes(parsed.bop_dir)  # what is broken there is said before models are loaded
     paths = (parsed.json, parsed.csv)
     run_eval_objects(
-        parsed.bop_dir, Path(parsed.models), _pipeline(parsed), parsed.masks, *paths, track=parsed.track
+        parsed.bop_dir,
+        Path(parsed.models),
+        _pipeline(parsed),
+        parsed.masks,
+        *paths,
+        parsed.track,
+        parsed.peer_python,
     )
 
 

@@ -23,12 +23,12 @@ class PeerError(PoseError):
 class Peer:
     """A peer in a child process, waiting for frames; a context manager.
 
-    python: interpreter of the environment that holds the peer (bench/requirements-peer.txt).
-    arguments: as `peer_child.py` takes them. Raises PeerError where it does not start or dies.
+    python: interpreter of the environment that holds the peer (bench/requirements-peer.txt). arguments: as
+    `child` takes them, by default `peer_child.py`. Raises PeerError where it does not start or dies.
     """
 
-    def __init__(self, python: Path | str, *arguments: object) -> None:
-        command = [str(python), str(CHILD), *map(str, arguments)]
+    def __init__(self, python: Path | str, *arguments: object, child: Path | None = None) -> None:
+        command = [str(python), str(child or CHILD), *map(str, arguments)]
         # A file, not a pipe: nobody reads a talkative peer's pipe while it works.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the peer
         try:
