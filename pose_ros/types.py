@@ -247,6 +247,12 @@ class Symmetries:
     def is_continuous(self) -> bool:
         return self.axis is not None or self.is_sphere
 
+    def shifted(self, offset: np.ndarray) -> Symmetries:
+        """The same in a frame where everything lies `offset` (3,) farther along."""
+        turns = self.discrete.rotation
+        moves = self.discrete.translation + offset - turns @ offset
+        return Symmetries(RigidTransform(turns, moves), self.axis, self.is_sphere, self.center + offset)
+
     def sampled(self, steps: int = 36) -> RigidTransform:
         """All symmetries as (M,) transforms, a continuous axis in `steps` equal turns.
 

@@ -25,6 +25,9 @@ class Shape(Protocol):
 class Bank:
     """M models; a hypothesis names its own by an index (B,) into them.
 
+    Here every object's frame has its origin in the middle of the object, at `center` (M,3) of the mesh's
+    frame: about an origin far outside, turns and shifts could hardly be told apart.
+
     values (V,4): the voxels of all distance fields. points, normals, colors (M,S,3): samples of the
     surfaces; models with fewer samples repeat some. visible (M,D,S) bool along `directions` (D,3);
     visible_center (M,D,3): mean of what is in sight, weighted as pixels are.
@@ -43,6 +46,7 @@ class Bank:
     directions: torch.Tensor
     diameter: torch.Tensor
     spacing: torch.Tensor
+    center: torch.Tensor
 
     @classmethod
     def of(cls, models: Sequence[Shape], device: torch.device) -> Bank:
@@ -52,21 +56,25 @@ class Bank:
         samples = max(len(surface.points) for surface in surfaces)
         rows = [np.resize(np.arange(len(surface.points)), samples) for surface in surfaces]
 
+        center = np.stack([(s.points.min(0) + s.points.max(0)) / 2 for s in surfaces])
+
         def tensor(values: list, dtype: torch.dtype = torch.float32) -> torch.Tensor:
             return torch.as_tensor(np.stack(values), dtype=dtype, device=device)
 
         visible = [surface.visible[:, row] for surface, row in zip(surfaces, rows, strict=True)]
         centers = []
-        for surface in surfaces:
+        for surface, middle in zip(surfaces, center, strict=True):
             facing = surface.visible * np.clip(-surface.directions @ surface.normals.T, 0, None)
-            centers.append(facing @ surface.points / np.maximum(facing.sum(1, keepdims=True), 1e-9))
+            centers.append(
+                facing @ (surface.points - middle) / np.maximum(facing.sum(1, keepdims=True), 1e-9)
+            )
         return cls(
             torch.as_tensor(np.concatenate([field.values.reshape(-1, 4) for field in fields]), device=device),
             tensor([np.array(start) for start in np.cumsum([0, *sizes[:-1]])], torch.int64),
             tensor([np.array(field.values.shape[:3]) for field in fields]),
-            tensor([field.origin for field in fields]),
+            tensor([field.origin - middle for field, middle in zip(fields, center, strict=True)]),
             tensor([np.array(field.voxel) for field in fields]),
-            tensor([surface.points[row] for surface, row in zip(surfaces, rows, strict=True)]),
+            tensor([s.points[row] - middle for s, row, middle in zip(surfaces, rows, center, strict=True)]),
             tensor([surface.normals[row] for surface, row in zip(surfaces, rows, strict=True)]),
             tensor([surface.colors[row] for surface, row in zip(surfaces, rows, strict=True)]),
             tensor(visible, torch.bool),
@@ -74,7 +82,18 @@ class Bank:
             torch.as_tensor(surfaces[0].directions, dtype=torch.float32, device=device),
             tensor([np.array(model.diameter) for model in models]),
             tensor([np.array(surface.spacing) for surface in surfaces]),
+            tensor(list(center)),
         )
+
+    def from_mesh(
+        self, model: torch.Tensor, rotation: torch.Tensor, translation: torch.Tensor
+    ) -> torch.Tensor:
+        """Translations (B,3) of poses here, whose translations at the mesh's origin are given."""
+        return translation + (rotation @ self.center[model][..., None])[..., 0]
+
+    def to_mesh(self, model: torch.Tensor, rotation: torch.Tensor, translation: torch.Tensor) -> torch.Tensor:
+        """Translations (B,3) of the mesh's origin in poses as they are here."""
+        return translation - (rotation @ self.center[model][..., None])[..., 0]
 
     @property
     def device(self) -> torch.device:

@@ -11,6 +11,9 @@ from pose_ros.objects.verify import SIGMAS
 from pose_ros.objects.view import View, depth_sigma
 
 BORDER = 3  # px around the projected samples
+RING = 0.02  # m beside an object where what it stands on is looked for
+SUPPORTS = 2  # planes: a table and a wall
+PLANES, LEAST_RING, LEAST_SUPPORT = 24, 40, 0.3  # tried; points beside; share of them on a plane
 CORNERS = 128  # samples whose projection tells where in the image an object is
 
 
@@ -46,12 +49,23 @@ def surroundings(
     clouds, maps, corners, found = [], [], [], []
     for number in range(len(model)):
         pose = (int(model[number]), rotation[number], translation[number])
-        margin = float(reach[number] * view.focal[0] / translation[number, 2].clamp_min(0.1)) + 2 * BORDER
+        margin = float((reach[number] + RING) * view.focal[0] / translation[number, 2].clamp_min(0.1))
         box = _box(bank, *pose, view, margin)
         near = None
         if box is not None:
             points, distance = _measured(bank, *pose, view, box, HALVED)
             near = (distance.abs() < reach[number]) & (points[..., 2] > 0)
+            around = points[(distance >= reach[number]) & (distance < reach[number] + 2 * RING)]
+            own = bank.points[pose[0], :CORNERS] @ rotation[number].T + translation[number]
+            for _ in range(SUPPORTS):
+                support = _support(around, own)
+                if support is None:
+                    break
+                tolerance = SIGMAS * depth_sigma(points[..., 2])
+                near &= (points @ support[:3] - support[3]).abs() > tolerance
+                around = around[
+                    (around @ support[:3] - support[3]).abs() > SIGMAS * depth_sigma(around[:, 2])
+                ]
         if near is None or not near.any():
             own = bank.points[pose[0], :count] @ rotation[number].T + translation[number]
             clouds.append(own[torch.arange(count, device=own.device) % len(own)])
@@ -70,6 +84,34 @@ def surroundings(
     away = torch.stack([_padded(m, height, width) for m in maps]).to(bank.device)
     outline = Outline(away, torch.stack(corners).to(bank.device))
     return torch.stack(clouds), outline, torch.tensor(found, device=bank.device)
+
+
+def _support(around: torch.Tensor, own: torch.Tensor) -> torch.Tensor | None:
+    """The plane (4,): unit normal and offset, that an object stands on or leans at, if there is one.
+
+    around (R,3): what is measured beside the object. A good part of it must lie in the plane, and the
+    object (samples (S,3) of it) before the plane: a neighbour's top as high as the object's own is none.
+    """
+    around = around[around[:, 2] > 0]
+    if len(around) < LEAST_RING:
+        return None
+    around = around[:: max(len(around) // 100, 1)]
+    corners = around[torch.randint(len(around), (PLANES, 3), generator=torch.Generator().manual_seed(0))]
+    normal = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], dim=-1)
+    normal = torch.nn.functional.normalize(normal, dim=-1)
+    offset = (normal * corners[:, 0]).sum(-1, keepdim=True)
+    normal, offset = torch.where(offset > 0, -normal, normal), -offset.abs()  # towards the camera
+    tolerance = SIGMAS * depth_sigma(around[:, 2])
+    on_plane = ((normal @ around.T - offset).abs() < tolerance).float().mean(1)
+    before = ((normal @ own.T - offset) > -tolerance.mean()).float().mean(1) > 0.95
+    best = (on_plane * before).argmax()
+    if not before[best] or on_plane[best] < LEAST_SUPPORT:
+        return None
+    chosen = around[(normal[best] @ around.T - offset[best]).abs() < tolerance]
+    middle = chosen.mean(0)
+    spread = torch.linalg.eigh((chosen - middle).T @ (chosen - middle)).eigenvectors[:, 0]
+    spread = spread if spread @ middle < 0 else -spread
+    return torch.cat([spread, (spread @ middle)[None]])
 
 
 def _padded(away: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -64,8 +64,11 @@ class Search:
         self.labels, self.models, self.bank = list(models), list(models.values()), bank
         self.register = Register(self.models, bank, self.config.register)
         device = bank.device
-        self._turns = [_motions(model.shape_symmetries, device) for model in self.models]
-        self._symmetries = [_motions(model.symmetries, device) for model in self.models]
+        centers = list(bank.center.cpu().double().numpy())
+        of_shape = [model.shape_symmetries for model in self.models]
+        of_both = [model.symmetries for model in self.models]
+        self._turns = [_motions(s.shifted(-c), device) for s, c in zip(of_shape, centers, strict=True)]
+        self._symmetries = [_motions(s.shifted(-c), device) for s, c in zip(of_both, centers, strict=True)]
 
     def __call__(
         self, frame: RGBDFrame, view: View, detections: Detections2D, labels: Iterable[str] | None = None
@@ -221,10 +224,9 @@ class Search:
         if not kept:
             return ObjectPoses.empty(*frame.depth.shape), reasons
         best = h.select(torch.tensor(kept, device=self.bank.device))
+        origin = self.bank.to_mesh(best.model, best.rotation, best.translation)
         poses = ObjectPoses(
-            RigidTransform(
-                orthogonal(best.rotation.cpu().double().numpy()), best.translation.cpu().double().numpy()
-            ),
+            RigidTransform(orthogonal(best.rotation.cpu().double().numpy()), origin.cpu().double().numpy()),
             tuple(self.labels[int(model)] for model in best.model),
             contest.score[kept].cpu().double().numpy(),
             covariance_of(best.information, best.rotation, best.model, self.models),

@@ -30,12 +30,17 @@ class SymmetryFinder:
         """`bank` holds just this model."""
         self._bank = bank
         chosen = np.linspace(0, len(surface.points) - 1, POINTS).astype(int)
-        self._points = torch.as_tensor(surface.points[chosen], dtype=torch.float32)
+        middle = bank.center[0].numpy()
+        self._offset = middle.astype(float)
+        self._points = torch.as_tensor(surface.points[chosen] - middle, dtype=torch.float32)
         self._center = self._points.mean(0)
         self._diameter = float(bank.diameter[0])
 
     def shape(self) -> Symmetries:
-        """Symmetries of the shape alone."""
+        """Symmetries of the shape alone, in the mesh's frame."""
+        return self._about_center().shifted(self._offset)
+
+    def _about_center(self) -> Symmetries:
         turns, moves = self._symmetric(torch.as_tensor(even_rotations(ROTATIONS), dtype=torch.float32))
         rings = [self._ring(axis) for axis in self._axis_candidates(turns)]
         rings = [ring for ring in rings if ring is not None]

@@ -13,29 +13,35 @@ from pose_ros.objects.bank import Bank
 from pose_ros.objects.model import ObjectModel
 from pose_ros.objects.refine import refine
 from pose_ros.objects.region import surroundings
+from pose_ros.objects.segments import Outline
 from pose_ros.objects.so3 import angle_between, orthogonal, rotation_exp
 from pose_ros.objects.uncertainty import covariance_of
 from pose_ros.objects.verify import Evidence, look, weigh
 from pose_ros.objects.view import View
-from pose_ros.types import ObjectPoses, Symmetries, TrackState
+from pose_ros.types import ObjectPoses, TrackState
 
-POINTS, SAMPLES, ITERATIONS = 200, 256, 4
+POINTS, SAMPLES, ITERATIONS = 160, 192, 3
 SECOND_NS = 1_000_000_000
+LEAST_MATCH = 0.3  # of the surface in sight, however much of it has no depth
 LEAST_PIXELS = 15  # at half resolution: fewer show nothing
-TRIES = 32  # poses around the last one where a lost object is looked for
+TRIES = 16  # poses around the last one where a lost object is looked for
+CHANGE = 0.25  # of what an object moved by may come on top of it or not
+LONGEST_STEP = 0.5  # s over which a velocity tells where an object is
 MEMORY = 0.6  # of the velocity that stays from frame to frame
 
 
 @dataclass(frozen=True)
 class TrackConfig:
     reach: float = option(
-        0.012,
-        "how far from where it is expected an object's surface is looked for",
+        0.004,
+        "how far from where it is expected the surface of a resting object is looked for",
         unit="m",
         range=(0.002, 0.2),
     )
     least_match: float = option(
-        0.6, "share of its surface in sight that must be measured where expected", range=(0.1, 1.0)
+        0.7,
+        "share of its surface in sight that must be measured where expected, of what is measured",
+        range=(0.1, 1.0),
     )
     least_visible: float = option(0.15, "share of it that must not be hidden", range=(0.0, 1.0))
     keep_lost: float = option(
@@ -49,7 +55,7 @@ class TrackConfig:
 
 @dataclass
 class Track:
-    """One object: pose (3,3), (3,), velocity (6,) m/s and rad/s about the camera's axes."""
+    """One object: pose (3,3), (3,) as in the bank; velocity (6,) m/s, rad/s about the camera's axes."""
 
     id: str
     label: str
@@ -73,15 +79,6 @@ class _Fit:
     information: torch.Tensor
     evidence: Evidence
     pixels: torch.Tensor
-
-    def select(self, chosen: torch.Tensor) -> _Fit:
-        return _Fit(
-            self.rotation[chosen],
-            self.translation[chosen],
-            self.information[chosen],
-            self.evidence.select(chosen),
-            self.pixels[chosen],
-        )
 
 
 class ObjectTracker:
@@ -124,7 +121,8 @@ class ObjectTracker:
         for number, label in enumerate(poses.label):
             model = self.labels.index(label)
             rotation = self._tensor(poses.camera_from_object.rotation[number])
-            translation = self._tensor(poses.camera_from_object.translation[number])
+            origin = self._tensor(poses.camera_from_object.translation[number])
+            translation = self.bank.from_mesh(torch.tensor(model), rotation, origin)
             track = self._known(model, translation)
             if track is None:
                 if len(self.tracks) >= self.config.max_objects:
@@ -158,8 +156,10 @@ class ObjectTracker:
                 self.tracks[self.tracks.index(known)] = track
 
     def pose(self, track: Track) -> RigidTransform:
+        """camera_from_object at the mesh's own origin."""
+        origin = self.bank.to_mesh(torch.tensor(track.model), track.rotation, track.translation)
         return RigidTransform(
-            orthogonal(track.rotation.cpu().double().numpy()), track.translation.cpu().double().numpy()
+            orthogonal(track.rotation.cpu().double().numpy()), origin.cpu().double().numpy()
         )
 
     def _fitted(self, view: View, tracks: list[Track], stamp_ns: int) -> _Fit:
@@ -167,8 +167,17 @@ class ObjectTracker:
         rotation = torch.stack([pose[0] for pose in predicted])
         translation = torch.stack([pose[1] for pose in predicted])
         model = torch.tensor([track.model for track in tracks], device=self.bank.device)
-        reach = torch.full((len(tracks),), self.config.reach, device=self.bank.device)
+        reach = torch.tensor([self._reach(track, stamp_ns) for track in tracks], device=self.bank.device)
         return self._fit(view, model, rotation, translation, reach)
+
+    def _reach(self, track: Track, stamp_ns: int) -> float:
+        """More for what moves: its velocity may have changed."""
+        if track.velocity is None:
+            return self.config.reach
+        radius = float(self.bank.diameter[track.model]) / 2
+        speed = float(track.velocity[:3].norm() + track.velocity[3:].norm() * radius)
+        moved = speed * min(max(stamp_ns - track.stamp_ns, 0) / SECOND_NS, LONGEST_STEP)
+        return self.config.reach + min(CHANGE * moved, 0.2 * radius)
 
     def _fit(
         self,
@@ -178,27 +187,33 @@ class ObjectTracker:
         translation: torch.Tensor,
         reach: torch.Tensor,
     ) -> _Fit:
-        points, outline, pixels = surroundings(self.bank, model, rotation, translation, view, reach, POINTS)
+        near = surroundings(self.bank, model, rotation, translation, view, reach, POINTS)
+        return self._fit_to(view, model, rotation, translation, *near)
+
+    def _fit_to(
+        self,
+        view: View,
+        model: torch.Tensor,
+        rotation: torch.Tensor,
+        translation: torch.Tensor,
+        points: torch.Tensor,
+        outline: Outline,
+        pixels: torch.Tensor,
+    ) -> _Fit:
         rotation, translation, information = refine(
-            self.bank,
-            model,
-            rotation,
-            translation,
-            view,
-            points,
-            outline,
-            SAMPLES,
-            ITERATIONS,
+            self.bank, model, rotation, translation, view, points, outline, SAMPLES, ITERATIONS,
             self._textured[model],
-        )
+        )  # fmt: skip
         sight = look(self.bank, model, rotation, translation, view, SAMPLES)
         away, _ = outline.outside(sight.pixel)
         evidence = weigh(self.bank, model, rotation, translation, sight, points, away < 2.0)
         return _Fit(rotation, translation, information, evidence, pixels)
 
     def _is_good(self, fit: _Fit, number: int) -> bool:
+        match, through = float(fit.evidence.match[number]), float(fit.evidence.seen_through[number])
         return (
-            float(fit.evidence.match[number]) >= self.config.least_match
+            match >= LEAST_MATCH
+            and match >= self.config.least_match * (match + through)
             and float(fit.evidence.visible[number]) >= self.config.least_visible
             and int(fit.pixels[number]) >= LEAST_PIXELS
         )
@@ -233,25 +248,31 @@ class ObjectTracker:
 
     def _predicted(self, track: Track, stamp_ns: int) -> tuple[torch.Tensor, torch.Tensor]:
         seconds = (stamp_ns - track.stamp_ns) / SECOND_NS
-        if track.velocity is None or not 0 < seconds < 0.5:
+        if track.velocity is None or not 0 < seconds < LONGEST_STEP:
             return track.rotation, track.translation
         step = track.velocity * seconds
         return rotation_exp(step[None, 3:])[0] @ track.rotation, track.translation + step[:3]
 
     def _nearby(self, view: View, track: Track) -> _Fit | None:
         """The object somewhere around its last pose, if it is there."""
-        generator = torch.Generator().manual_seed(track.age)
-        noise = torch.randn(TRIES, 6, generator=generator).to(self.bank.device)
+        model = torch.tensor([track.model], device=self.bank.device)
+        diameter = self.bank.diameter[model]
+        reach = (0.2 * diameter).clamp_max(0.04)
+        pose = model, track.rotation[None], track.translation[None]
+        points, outline, pixels = surroundings(self.bank, *pose, view, reach, POINTS)
+        if int(pixels[0]) < LEAST_PIXELS:
+            return None
+        noise = torch.randn(TRIES, 6, generator=torch.Generator().manual_seed(0)).to(self.bank.device)
         noise[0] = 0
-        diameter = self.bank.diameter[track.model]
         rotation = rotation_exp(0.25 * noise[:, 3:]) @ track.rotation
         translation = track.translation + 0.15 * diameter * noise[:, :3]
-        model = torch.full((TRIES,), track.model, device=self.bank.device)
-        reach = (0.2 * diameter).clamp_max(0.04).expand(TRIES)
-        coarse = self._fit(view, model, rotation, translation, reach)
+        every = torch.zeros(TRIES, dtype=torch.long, device=self.bank.device)
+        coarse = self._fit_to(
+            view, model[every], rotation, translation, points[every], outline.select(every), pixels[every]
+        )
         best = coarse.evidence.fitness.argmax()[None]
         reach = torch.full((1,), self.config.reach, device=self.bank.device)
-        fine = self._fit(view, model[:1], coarse.rotation[best], coarse.translation[best], reach)
+        fine = self._fit(view, model, coarse.rotation[best], coarse.translation[best], reach)
         return fine if self._is_good(fine, 0) and float(fine.evidence.explained[0]) > 0.5 else None
 
     def _known(self, model: int, translation: torch.Tensor) -> Track | None:
@@ -268,7 +289,8 @@ class ObjectTracker:
         self, model: int, rotation: torch.Tensor, translation: torch.Tensor, wanted: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the poses that look the same the one turned least from `wanted`: listeners see no flip."""
-        symmetries: Symmetries = self.models[model].symmetries
+        center = self.bank.center[model].cpu().double().numpy()
+        symmetries = self.models[model].symmetries.shifted(-center)
         motions = symmetries.sampled(72)
         turns = rotation @ self._tensor(motions.rotation)
         best = int(angle_between(turns, wanted).argmin())

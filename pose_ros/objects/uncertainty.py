@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from pose_ros.geometry.rigid import skew
 from pose_ros.objects.model import ObjectModel
 
 INDEPENDENT = 0.02  # neighbouring pixels err together: share of the measurements that count as independent
@@ -32,6 +33,11 @@ def covariance_of(
         prior = np.diag([1 / model.diameter**2] * 3 + [1 / (np.pi**2 / 3)] * 3)
         covariance = np.linalg.inv(information[number] + prior)
         covariance += np.diag([LEAST_SHIFT**2] * 3 + [LEAST_TURN**2] * 3)
+        # The information is about the object's middle; a turn moves an origin that lies beside it.
+        surface = model.surface.points
+        lever = np.eye(6)
+        lever[:3, 3:] = skew((surface.min(0) + surface.max(0)) / 2)
+        covariance = lever @ covariance @ lever.T
         if model.symmetries.axis is not None:
             covariance += _free_turn(model.symmetries.axis, model.symmetries.center)
         elif model.symmetries.is_sphere:
