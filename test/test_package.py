@@ -74,7 +74,7 @@ def test_everything_imported_is_required(setup):
     optional = distributions([name for extra in setup["extras_require"].values() for name in extra])
     required = distributions(setup["install_requires"])
     inside = {"environment", "interfaces", "machine", "steps"}  # siblings in ros/wheels
-    peers = {"ai_edge_litert", "mediapipe"}  # run in an environment of their own
+    peers = {"ai_edge_litert", "mediapipe", "open3d"}  # run in an environment of their own
     tops = {name.split(".")[0] for names in IMPORTS.values() for name in names}
     assert third_party(tops - inside - peers) - optional == required
 
