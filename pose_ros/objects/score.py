@@ -9,8 +9,8 @@ from pose_ros.objects.verify import Evidence
 # Logistic regressions on synthetic scenes with known truth (see the README's decisions).
 EVIDENCE_BIAS = -13.04
 EVIDENCE_WEIGHTS = (2.61, 5.72, -3.11, 5.25, -3.64, -5.49, -4.59, 4.12, 3.47, -0.63, 1.17, -3.15)
-BIAS = -1.02
-WEIGHTS = (1.16, 0.96)
+UNNAMED = (1.16, 0.96, -1.02)  # of the log-odds, of the margin, bias
+NAMED = (0.76, 1.31, 0.23)
 CLEAR = 3.0  # a rival whose log-odds are lower by this does not matter
 
 
@@ -42,6 +42,10 @@ def log_odds(rows: torch.Tensor) -> torch.Tensor:
     return rows @ weights + EVIDENCE_BIAS
 
 
-def probability(odds: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
-    """(B,) of being right, from log-odds (B,) and by how much (B,) they exceed the best other pose's."""
-    return torch.sigmoid(WEIGHTS[0] * odds + WEIGHTS[1] * margin.clamp(-CLEAR, CLEAR) + BIAS)
+def probability(odds: torch.Tensor, margin: torch.Tensor, is_named: bool) -> torch.Tensor:
+    """(B,) of being right, from log-odds (B,) and by how much (B,) they exceed the best other pose's.
+
+    is_named: somebody said that the segment shows this very model, and may be wrong.
+    """
+    slope, gain, bias = NAMED if is_named else UNNAMED
+    return torch.sigmoid(slope * odds + gain * margin.clamp(-CLEAR, CLEAR) + bias)

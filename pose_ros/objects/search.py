@@ -141,16 +141,17 @@ class Search:
             found, wrong = self._by_colors(view, segments, found, model)
         diameter = self.models[model].diameter
         size = torch.full_like(wrong, float(segments.extent[segment] / diameter))
-        score = torch.full_like(wrong, float(segments.score[segment]))
+        quality = torch.full_like(wrong, float(segments.score[segment]))
         coarseness = SIGMAS * depth_sigma(found.translation[:, 2]) / diameter
-        rows = features(found.evidence, wrong, textured, size, score, coarseness)
+        rows = features(found.evidence, wrong, textured, size, quality, coarseness)
         odds, best = log_odds(rows).sort(descending=True)
         found, rows = found.select(best), rows[best]
         kept = self._different(found, model)[:KEPT]
         odds, rows, found = odds[kept], rows[kept], found.select(kept)
         rival = odds.flip(0) if len(kept) > 1 else odds - CLEAR
         margin = odds - rival
-        return Contest(found, probability(odds, margin), torch.cat([rows, margin[:, None]], 1))
+        score = probability(odds, margin, is_named=bool(segments.label[segment]))
+        return Contest(found, score, torch.cat([rows, margin[:, None]], 1))
 
     def _different(self, ranked: Hypotheses, model: int) -> torch.Tensor:
         """Places of those that differ from every better one by more than a symmetry."""

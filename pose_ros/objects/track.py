@@ -25,7 +25,7 @@ SECOND_NS = 1_000_000_000
 LEAST_MATCH = 0.3  # of the surface in sight, however much of it has no depth
 LEAST_PIXELS = 15  # at half resolution: fewer show nothing
 TRIES = 16  # poses around the last one where a lost object is looked for
-CHANGE = 0.25  # of what an object moved by may come on top of it or not
+CHANGE = 0.08  # of what an object moved by may come on top of it or not
 LONGEST_STEP = 0.5  # s over which a velocity tells where an object is
 MEMORY = 0.6  # of the velocity that stays from frame to frame
 
