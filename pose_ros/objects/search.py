@@ -30,16 +30,16 @@ DIFFERENT = 0.1  # diameters: poses of which a point differs by more are two
 KEPT = 2  # hypotheses of a pair that take part in the contest
 TOO_LARGE, TOO_SMALL = 1.15, 0.18  # a segment's length over the model's diameter
 LEAST_PAIRS = 3  # for each model, however many there are
-LEAST_PROMISE = 0.5  # of a model's best segment at first glance
+LEAST_PROMISE = 0.25  # of a model's best segment at first glance
 SHARED = 0.35  # of what supports a pose may belong to a better one
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    least_score: float = option(0.5, "poses less probable are not reported", range=(0.0, 1.0))
+    least_score: float = option(0.35, "poses less probable are not reported", range=(0.0, 1.0))
     pairs: int = option(
-        40,
-        "pairs of model and segment searched thoroughly, the most promising of each model",
+        30,
+        "pairs of model and segment that are searched thoroughly, the most promising",
         range=(1, 1000),
     )
     register: RegisterConfig = field(default_factory=RegisterConfig)
@@ -104,18 +104,20 @@ class Search:
     def _promising(
         self, view: View, segments: Segments, pairs: list[tuple[int, int]]
     ) -> list[tuple[int, int]]:
-        """The pairs worth a thorough search: for each model its best few, and none that hardly fit."""
+        """The pairs worth a thorough search: for each model its best few, then the best of all."""
         if len(pairs) <= 1:
             return pairs
         promise = self.register.promises(view, segments, pairs).cpu().numpy()
-        kept, models = [], {model for model, _ in pairs}
-        each = max(self.config.pairs // len(models), LEAST_PAIRS)
-        for model in sorted(models):
-            mine = [place for place, pair in enumerate(pairs) if pair[0] == model]
-            mine.sort(key=lambda place: -promise[place])
-            enough = LEAST_PROMISE * promise[mine[0]]
-            kept += [pairs[place] for place in mine[:each] if promise[place] >= enough]
-        return kept
+        order = np.argsort(-promise, kind="stable")
+        rank: dict[int, int] = {}  # pairs so far of each model
+        best: dict[int, float] = {}
+        first, rest = [], []
+        for place in order:
+            model = pairs[place][0]
+            rank[model] = rank.get(model, 0) + 1
+            if promise[place] >= LEAST_PROMISE * best.setdefault(model, promise[place]):
+                (first if rank[model] <= LEAST_PAIRS else rest).append(pairs[place])
+        return first + rest[: max(self.config.pairs - len(first), 0)]
 
     def _may_fit(self, segments: Segments, model: int, segment: int) -> bool:
         if segments.label[segment]:
