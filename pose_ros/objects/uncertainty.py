@@ -8,11 +8,9 @@ import torch
 from pose_ros.geometry.rigid import skew
 from pose_ros.objects.model import ObjectModel
 
-INDEPENDENT = 0.02  # neighbouring pixels err together: share of the measurements that count as independent
-LEAST_SHIFT, LEAST_TURN = (
-    4e-4,
-    4e-3,
-)  # m, rad: errors of camera and mesh that no number of pixels averages out
+INDEPENDENT = 0.5  # of the measurements: neighbouring pixels err together
+# m, rad: errors of camera and mesh that no number of pixels averages out.
+LEAST_SHIFT, LEAST_TURN = 3e-4, 4e-3
 
 
 def covariance_of(
