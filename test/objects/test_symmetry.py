@@ -27,11 +27,10 @@ def found_in(mesh: Mesh) -> tuple[Symmetries, Symmetries]:
 
 
 @pytest.mark.parametrize("draw", DRAWS, ids=lambda draw: draw.__name__)
-@pytest.mark.parametrize("moved", [False, True], ids=["centred", "off centre"])
-def test_the_labelled_set(draw, moved):
-    rng = np.random.default_rng(11 + moved)
+def test_the_labelled_set(draw):
+    rng = np.random.default_rng(11)
     shape = draw(rng)
-    if moved:
+    if DRAWS.index(draw) % 2:  # every other one has its origin far outside
         shape = shapes.off_centre(shape, rng)
     expected, (_, found) = shape.symmetries, found_in(shape.mesh)
     assert len(found) == len(expected)
