@@ -101,7 +101,7 @@ class ObjectPipeline:
     ) -> Objects:
         """Search the whole frame now, whatever is followed; only for `labels`, only within `roi`.
 
-        roi: x0, y0, x1, y1 px of the frame. What is found replaces the tracks of those labels. ConfigError
+        roi: x0, y0, x1, y1 px of the frame. What is found replaces the tracks of those labels there. ConfigError
         lists the labels where one is unknown.
         """
         self.stage_ms = {}
@@ -117,10 +117,19 @@ class ObjectPipeline:
         view = View.of(straight, self._device)
         straightened = None if detections is None else _straightened(detections, frame)
         self._forget_search()
-        self._tracker.tracks = [track for track in self._tracker.tracks if track.label not in wanted]
+        self._tracker.tracks = [
+            track
+            for track in self._tracker.tracks
+            if track.label not in wanted or (roi is not None and not self._is_within(track, straight, roi))
+        ]
         self._take(self._timed("search", self._found, straight, straightened, wanted, frame.stamp_ns))
         self._stamp_ns = frame.stamp_ns
         return self._result(frame, view)
+
+    def _is_within(self, track: Track, frame: RGBDFrame, roi: tuple[int, int, int, int]) -> bool:
+        x0, y0, x1, y1 = roi
+        u, v = frame.camera.project(track.translation.cpu().double().numpy())
+        return bool(x0 <= u < x1 and y0 <= v < y1)
 
     def add_model(self, label: str, path: Path, unit: str = "m", up: str = "z") -> None:
         """Look for this model, too, or for another under a known label; MeshError if it cannot be used."""
