@@ -101,8 +101,8 @@ class ObjectPipeline:
     ) -> Objects:
         """Search the whole frame now, whatever is followed; only for `labels`, only within `roi`.
 
-        roi: x0, y0, x1, y1 px of the frame. What is found replaces the tracks of those labels there. ConfigError
-        lists the labels where one is unknown.
+        roi: x0, y0, x1, y1 px of the frame. What is found replaces the tracks of those labels there.
+        ConfigError lists the labels where one is unknown.
         """
         self.stage_ms = {}
         wanted = list(self.models) if labels is None else list(labels)
