@@ -16,6 +16,7 @@ POINTS = 512  # of a segment that are kept
 LEAST_POINTS = 30  # a segment with fewer measured pixels says nothing
 HALVED = 2  # distances to a segment are kept at half resolution
 FAR = 40.0  # px; farther from the segment is as bad
+STRAY = 3.0  # times the median distance from the middle: no part of the thing (a rod's ends are at twice)
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,9 @@ def distance_to(mask: np.ndarray, step: int = HALVED) -> np.ndarray:
 def _extent(cloud: np.ndarray) -> float:
     """Length of the cloud (P,3) along its longest direction, without the outermost points."""
     centered = cloud - np.median(cloud, axis=0)
-    direction = np.linalg.eigh(centered.T @ centered)[1][:, -1]
+    # A few pixels at the border show the wall far behind: alone they would set the direction.
+    away = np.linalg.norm(centered, axis=1)
+    near = centered[away <= STRAY * np.median(away)]
+    direction = np.linalg.eigh(near.T @ near)[1][:, -1]
     low, high = np.percentile(centered @ direction, [3, 97])
     return float(high - low) / 0.94
