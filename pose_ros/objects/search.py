@@ -160,6 +160,8 @@ class Search:
         turns, moves = self._symmetries[model]
         points = self.bank.points[model, :OUTERMOST]
         same_points = points @ turns.transpose(1, 2) + moves[:, None]
+        if self.models[model].symmetries.is_sphere:  # its turns are too many to be tried
+            points, same_points = torch.zeros_like(points), torch.zeros_like(same_points)
         placed = points @ ranked.rotation.transpose(1, 2) + ranked.translation[:, None]
         kept: list[int] = []
         for number in range(len(ranked)):
