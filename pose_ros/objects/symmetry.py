@@ -18,7 +18,10 @@ ROTATIONS = 4000  # tried, about 16 degrees apart
 KEPT = 400  # of them are refined
 POINTS = 500  # of the surface that are compared
 # How far a surface may miss itself, of the diameter. Designs are exact; scans of real things are not.
-MEAN_ERROR, MOST_ERROR = 0.0075, 0.02  # on average; all but the worst twentieth
+MEAN_ERROR, MOST_ERROR = 0.0075, 0.02  # on average; all but the worst of it
+WORST = 0.03  # of the surface
+CLEARLY_WORSE = 6.0  # times the best symmetry's error: of an exact design that is no symmetry
+EXACT = 0.05  # of the tolerance: errors below it are those of the grid
 SAME = np.radians(8)  # turns nearer than this are one
 TURNS = 24  # about an axis that are tried to find a continuous symmetry
 
@@ -41,8 +44,8 @@ class SymmetryFinder:
         return self._about_center().shifted(self._offset)
 
     def _about_center(self) -> Symmetries:
-        turns, moves = self._symmetric(torch.as_tensor(even_rotations(ROTATIONS), dtype=torch.float32))
-        rings = [self._ring(axis) for axis in self._axis_candidates(turns)]
+        turns, moves, limit = self._symmetric(torch.as_tensor(even_rotations(ROTATIONS), dtype=torch.float32))
+        rings = [self._ring(axis, limit) for axis in self._axis_candidates(turns)]
         rings = [ring for ring in rings if ring is not None]
         center = self._center.numpy().astype(float)
         if not rings:
@@ -66,10 +69,13 @@ class SymmetryFinder:
         model = torch.zeros(len(rotation), dtype=torch.long)
         distance, _ = self._bank.distance(model, to_object(rotation, translation, self._points))
         distance = distance.abs() / self._diameter
-        return torch.maximum(distance.mean(1) / MEAN_ERROR, distance.quantile(0.95, dim=1) / MOST_ERROR)
+        return torch.maximum(distance.mean(1) / MEAN_ERROR, distance.quantile(1 - WORST, dim=1) / MOST_ERROR)
 
-    def _symmetric(self, turns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of these turns about the centre those that, once fitted, are symmetries; each with its shift."""
+    def _symmetric(self, turns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Of these turns about the centre those that, once fitted, are symmetries; each with its shift.
+
+        And the error below which they are.
+        """
         shift = self._center - turns @ self._center
         best = self._error(turns, shift).argsort()[:KEPT]
         turns, shift = turns[best], shift[best]
@@ -77,9 +83,13 @@ class SymmetryFinder:
         scales = [0.05 * self._diameter] * 4 + [0.02 * self._diameter] * 4
         turns, shift = fit_to_field(self._bank, model, turns, shift, self._points, scales)
         error = self._error(turns, shift)
+        identity = torch.eye(3, device=turns.device)
+        others = error[angle_between(turns, identity) > 2 * SAME]
+        # Exact designs have symmetries far below the tolerance; what lies above them by far is none.
+        limit = min(1.0, CLEARLY_WORSE * max(float(others.min()), EXACT)) if len(others) else 1.0
         order = error.argsort()
-        good = order[error[order] < 1]
-        return turns[good], shift[good]
+        good = order[error[order] < limit]
+        return turns[good], shift[good], limit
 
     def _axis_candidates(self, turns: torch.Tensor) -> list[torch.Tensor]:
         """Directions about which the shape may be round: its principal axes, and axes of partial turns."""
@@ -95,7 +105,7 @@ class SymmetryFinder:
                 axes.append(axis)
         return axes
 
-    def _ring(self, axis: torch.Tensor) -> tuple[torch.Tensor, np.ndarray] | None:
+    def _ring(self, axis: torch.Tensor, limit: float) -> tuple[torch.Tensor, np.ndarray] | None:
         """The axis, made precise, and a point on it, if all turns about it are symmetries."""
         angles = np.arange(1, TURNS)[:, None] * (2 * np.pi / TURNS)
         turns = torch.as_tensor(Rotation.from_rotvec(angles * axis.numpy()).as_matrix(), dtype=torch.float32)
@@ -104,7 +114,7 @@ class SymmetryFinder:
         scales = [0.03 * self._diameter] * 6
         fitted, moved = fit_to_field(self._bank, model, turns, shift, self._points, scales)
         near = angle_between(turns, fitted) < SAME
-        if not (near & (self._error(fitted, moved) < 1.5)).all():
+        if not (near & (self._error(fitted, moved) < limit)).all():
             return None
         # A fitted half turn shows its axis best; every turn keeps the points of the axis where they are.
         vectors = Rotation.from_matrix(fitted.numpy()).as_rotvec()
