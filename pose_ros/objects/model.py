@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -91,7 +94,8 @@ def load_model(
     model = _cached(file, label, mesh, path)
     if model is None:
         model = onboard(label, mesh, symmetries, path)
-        _keep(file, model)
+        with suppress(OSError):  # where nothing can be kept, it is computed again next time
+            _keep(file, model)
     return model
 
 
@@ -153,9 +157,12 @@ def _models_info(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return json.loads(path.read_text())
+        info = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise MeshError(f"{path} cannot be read: {error}") from error
+    if not isinstance(info, Mapping):
+        raise MeshError(f"{path} must tell of models by number, as BOP's does")
+    return info
 
 
 def _bop_symmetries(info: Mapping[str, Any]) -> Symmetries | None:
@@ -208,7 +215,7 @@ def _cached(file: Path, label: str, mesh: Mesh, path: Path) -> ObjectModel | Non
     try:
         with np.load(file) as kept:
             values = dict(kept)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error):
         return None
 
     def symmetries(prefix: str) -> Symmetries:
