@@ -58,7 +58,7 @@ class ObjectPipeline:
         use_threads(self.config.threads)
         self._device, self.device_note = choose_device(self.config.device)
         self._segmenter = Segmenter(self.config.segment)
-        self._searcher = ThreadPoolExecutor(1, "object search")
+        self._searcher: ThreadPoolExecutor | None = None  # its thread is started by the first that needs it
         self.stage_ms: dict[str, float] = {}
         self.models: dict[str, ObjectModel] = {}
         self._use(
@@ -87,6 +87,7 @@ class ObjectPipeline:
             straightened = None if detections is None else _straightened(detections, frame)
             if self.config.background:
                 self._kept = []
+                self._searcher = self._searcher or ThreadPoolExecutor(1, "object search")
                 self._search = self._searcher.submit(self._found, free, straightened, None, frame.stamp_ns)
             else:
                 self._take(self._timed("search", self._found, free, straightened, None, frame.stamp_ns))
@@ -132,8 +133,15 @@ class ObjectPipeline:
         return bool(x0 <= u < x1 and y0 <= v < y1)
 
     def add_model(self, label: str, path: Path, unit: str = "m", up: str = "z") -> None:
-        """Look for this model, too, or for another under a known label; MeshError if it cannot be used."""
+        """Look for this model, too, or for another under a known label; MeshError if it cannot be used.
+
+        What is followed of the other models still is.
+        """
+        followed = self._tracker.tracks if self.models else []
+        stamp_ns, reasons = self._stamp_ns, self._reasons
         self._use(self.models | {label: load_model(label, Path(path), unit, up)})
+        self._tracker.take_over([track for track in followed if track.label != label])
+        self._stamp_ns, self._reasons = stamp_ns, reasons
 
     def reset(self) -> None:
         """Forget what was followed: the next frame is of another scene."""
@@ -142,6 +150,13 @@ class ObjectPipeline:
         self._forget_search()
         self._stamp_ns = self._next_search_ns = 0
         self._reasons: dict[str, str] = {}
+
+    def close(self) -> None:
+        """End the thread that searches in the background, once its search is done; nothing waits for it."""
+        self._forget_search()
+        if self._searcher is not None:
+            self._searcher.shutdown(wait=False, cancel_futures=True)
+            self._searcher = None
 
     def _use(self, models: dict[str, ObjectModel]) -> None:
         self.models = models

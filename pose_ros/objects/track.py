@@ -155,6 +155,12 @@ class ObjectTracker:
                 track.id, track.age = known.id, known.age + track.age
                 self.tracks[self.tracks.index(known)] = track
 
+    def take_over(self, tracks: list[Track]) -> None:
+        """Go on with tracks of a tracker that knew these models in another order."""
+        for track in tracks:
+            track.model = self.labels.index(track.label)
+        self.tracks = tracks
+
     def pose(self, track: Track) -> RigidTransform:
         """camera_from_object at the mesh's own origin."""
         origin = self.bank.to_mesh(torch.tensor(track.model), track.rotation, track.translation)
