@@ -45,7 +45,6 @@ class Bank:
     visible_center: torch.Tensor
     directions: torch.Tensor
     diameter: torch.Tensor
-    spacing: torch.Tensor
     center: torch.Tensor
 
     @classmethod
@@ -81,7 +80,6 @@ class Bank:
             tensor(centers),
             torch.as_tensor(surfaces[0].directions, dtype=torch.float32, device=device),
             tensor([np.array(model.diameter) for model in models]),
-            tensor([np.array(surface.spacing) for surface in surfaces]),
             tensor(list(center)),
         )
 

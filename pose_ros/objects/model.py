@@ -27,7 +27,7 @@ from pose_ros.objects.symmetry import SymmetryFinder, color_symmetries
 from pose_ros.types import Symmetries
 from pose_ros.weights import cache_dir
 
-FORMAT = 1  # of the cache; raise it when what is computed changes
+FORMAT = 2  # of the cache; raise it when what is computed changes
 ENTRY_KEYS = ("mesh", "unit", "up", "symmetries")
 
 
@@ -237,7 +237,7 @@ def _cached(file: Path, label: str, mesh: Mesh, path: Path) -> ObjectModel | Non
             float(values["diameter"]),
             symmetries("symmetries"),
             symmetries("shape_symmetries"),
-            Surface(**part("surface") | {"spacing": float(values["surface.spacing"])}),
+            Surface(**part("surface")),
             DistanceField(**part("field") | {"voxel": float(values["field.voxel"])}),
             path,
         )

@@ -20,7 +20,6 @@ class Surface:
     """points (S,3) m, outward unit normals (S,3), colors (S,3) float32 in [0,255]: mean around each point.
 
     visible (D,S) bool: seen from afar along view directions (D,3), which point from camera to object.
-    spacing: typical distance of neighbouring points, m.
     """
 
     points: np.ndarray
@@ -28,7 +27,6 @@ class Surface:
     colors: np.ndarray
     visible: np.ndarray
     directions: np.ndarray
-    spacing: float
 
 
 @dataclass(frozen=True)
@@ -68,14 +66,12 @@ def surface_of(skin: Skin, diameter: float, count: int = SAMPLES) -> Surface:
     colors = np.stack(
         [np.bincount(owner, skin.colors[:, c], len(chosen)) / np.maximum(number, 1) for c in range(3)], axis=1
     )
-    nearest = cKDTree(skin.points[chosen]).query(skin.points[chosen], k=2)[0][:, 1]
     return Surface(
         skin.points[chosen],
         skin.normals[chosen],
         colors.astype(np.float32),
         visible[:, chosen],
         directions,
-        float(np.median(nearest)),
     )
 
 
