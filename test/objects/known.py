@@ -45,7 +45,6 @@ MESHES = {
     "bright": lambda: box_mesh(BOX, BRIGHT),
     "can": can_mesh,
     "ball": lambda: sphere_mesh(0.04),
-    "big": lambda: box_mesh((0.4, 0.3, 0.3)),
 }
 
 

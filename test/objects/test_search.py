@@ -119,10 +119,14 @@ def test_only_the_labels_asked_for_are_looked_for():
 
 
 def test_a_segment_of_another_size_is_not_tried():
-    pose = random_pose(np.random.default_rng(4))
-    poses, reasons = found([("ball", pose)], ("big",))
-    assert len(poses) == 0
-    assert reasons["big"].startswith("no segment of its size: it is 58 cm, they are ")
+    frame, (mask,) = seen([("ball", random_pose(np.random.default_rng(4)))])
+    row, column = np.argwhere(mask).mean(0).astype(int)
+    patch = np.zeros_like(mask)
+    patch[row - 5 : row + 5, column - 5 : column + 5] = True  # a centimetre
+    for given, expected in ((patch, "no segment of its size: it is 15 cm, they are 1 cm"), (mask, None)):
+        poses, reasons = search_of("box")(frame, view_of(frame), Detections2D.unnamed(given[None]))
+        assert len(poses) == 0
+        assert (reasons["box"] == expected) == (expected is not None)
 
 
 def test_without_segments_everything_has_a_reason():
