@@ -27,7 +27,7 @@ from pose_ros.objects.symmetry import SymmetryFinder, color_symmetries
 from pose_ros.types import Symmetries
 from pose_ros.weights import cache_dir
 
-FORMAT = 2  # of the cache; raise it when what is computed changes
+FORMAT = 3  # of the cache; raise it when what is computed changes
 ENTRY_KEYS = ("mesh", "unit", "up", "symmetries")
 
 

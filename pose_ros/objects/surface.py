@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -101,8 +102,12 @@ def _visible(skin: Skin, directions: np.ndarray, diameter: float) -> np.ndarray:
         depth = centered @ view
         nearest = np.full((2 * half) ** 2, np.inf)
         np.minimum.at(nearest, place, depth)
-        # Within a pixel a slanted surface spans some depth; two pixels of it are forgiven.
-        visible[row] = (skin.normals @ view < -0.05) & (depth < nearest[place] + 2.5 * pixel)
+        # Points are no surface: what is behind must not show through the gaps between them.
+        nearest = cv2.erode(nearest.reshape(2 * half, 2 * half), np.ones((3, 3), np.uint8)).reshape(-1)
+        facing = -(skin.normals @ view)
+        slope = np.sqrt(np.maximum(1 - facing**2, 0)) / np.maximum(facing, 0.2)
+        # Over these pixels a slanted surface spans some depth of its own.
+        visible[row] = (facing > 0.05) & (depth < nearest[place] + (1 + 2.2 * slope) * pixel)
     return visible
 
 
