@@ -13,6 +13,7 @@ from pose_ros.geometry.mesh import Mesh
 DENSE = 60_000  # points that stand for the whole surface while a model is made
 SAMPLES = 1024  # points that stand for it afterwards
 DIRECTIONS = 162  # views of the table of visibility, about 16 degrees apart
+LEAST_VIEWS = 3  # from which a point must be in sight, else it lies within
 VIEW_PIXELS = 96  # across the object in those views
 
 
@@ -57,7 +58,7 @@ def surface_of(skin: Skin, diameter: float, count: int = SAMPLES) -> Surface:
     """
     directions = spiral(DIRECTIONS)
     visible = _visible(skin, directions, diameter)
-    seen = visible.any(0)
+    seen = visible.sum(0) >= LEAST_VIEWS
     # A mesh seen from nowhere is one whose normals mean nothing; then all of it counts.
     seen = seen if seen.any() else np.ones_like(seen)
     skin, visible = skin.select(seen), visible[:, seen]
