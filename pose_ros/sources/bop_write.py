@@ -87,5 +87,3 @@ def _info(truth: ObjectTruth, mask: np.ndarray, outline: int, depth: np.ndarray)
         "px_count_visib": int(mask.sum()),
         "visib_fract": round(truth.visible, 5),
     }
-
-
