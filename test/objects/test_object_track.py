@@ -85,7 +85,7 @@ def test_an_object_at_rest_stays_where_it_is():
         follow(tracker, [("bracket", pose)], number, rng)
         shift, angle = error_of("bracket", tracker.pose(tracker.live[0]), pose)
         assert shift < 0.002
-        assert angle < 2.0
+        assert angle < 3.0  # the noise of one frame: poses are not filtered
 
 
 @pytest.mark.parametrize("name", ["bracket", "can"])

@@ -12,6 +12,7 @@ from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection3DArray
 
 from pose_ros.geometry.mesh import load_mesh
+from pose_ros.objects.search import SearchConfig
 from pose_ros.ros.conversions import stamp_to_ns
 from pose_ros.ros.recorder import SeenObject
 from pose_ros.sources.bop import open_bop
@@ -69,7 +70,7 @@ def test_both_objects_are_found_where_they_are(process, peer, camera, data, tmp_
     for detection in array.detections:
         covariance = np.reshape(detection.results[0].pose.covariance, (6, 6))
         assert np.linalg.eigvalsh(covariance).min() >= 0
-        assert 0.5 < detection.results[0].hypothesis.score <= 1
+        assert SearchConfig().least_score <= detection.results[0].hypothesis.score <= 1
     frames = peer.wait(lambda: transforms(tf, stamp), "TF of the last frame")
     assert set(frames) == {detection.id for detection in array.detections}
     assert program.stop() == 0
