@@ -14,6 +14,7 @@ from pose_ros.config import option
 from pose_ros.device import choose_device, use_threads
 from pose_ros.errors import ConfigError, unknown
 from pose_ros.objects.bank import Bank
+from pose_ros.objects.catch_up import Recent, follow
 from pose_ros.objects.model import ObjectModel, load_model, load_models
 from pose_ros.objects.region import claimed
 from pose_ros.objects.search import Search, SearchConfig
@@ -22,9 +23,6 @@ from pose_ros.objects.track import SECOND_NS, ObjectTracker, Track, TrackConfig
 from pose_ros.objects.view import View, rectified, straight_image, unrectified
 from pose_ros.types import Detections2D, ObjectPoses, Objects, RGBDFrame, TrackedObject, TrackState
 
-CATCH_UP = 45  # frames that are kept while a search runs, so that its result can be brought to now
-CATCH_UP_STRIDE = 3  # of them one in so many is followed through
-
 
 @dataclass(frozen=True)
 class ObjectConfig:
@@ -32,7 +30,7 @@ class ObjectConfig:
     device: str = option("auto", "where hypotheses are computed", choices=("auto", "cpu", "cuda"))
     threads: int = option(1, "CPU threads of torch, for the whole process; 0 is all cores", range=(0, 256))
     search_every: float = option(
-        2.0, "time between searches for objects that are not followed; 0 searches every frame", unit="s",
+        2.0, "pause between searches for objects that are not followed; 0 searches every frame", unit="s",
         range=(0.0, 3600.0),
     )  # fmt: skip
     background: bool = option(
@@ -57,6 +55,7 @@ class ObjectPipeline:
         self.config = config or ObjectConfig()
         use_threads(self.config.threads)
         self._device, self.device_note = choose_device(self.config.device)
+        self._pause_ns = round(self.config.search_every * SECOND_NS)
         self._segmenter = Segmenter(self.config.segment)
         self._searcher: ThreadPoolExecutor | None = None  # its thread is started by the first that needs it
         self.stage_ms: dict[str, float] = {}
@@ -76,21 +75,26 @@ class ObjectPipeline:
         straight = rectified(frame)
         view = self._timed("view", View.of, straight, self._device)
         if self._search is not None and self._search.done():
-            self._catch_up(self._search.result())
+            search = self._search
+            self._forget_search()  # first, for one that failed raises now, and only now
+            self._next_search_ns = frame.stamp_ns + self._pause_ns
+            newcomers, self._reasons = search.result()
+            self._tracker.join(newcomers)
         self._timed("track", self._tracker.update, view, frame.stamp_ns)
         if self._search is not None:
-            self._kept.append((view, frame.stamp_ns))
-            self._kept = self._kept[-CATCH_UP:]
+            self._recent.add(view, frame.stamp_ns)
         elif frame.stamp_ns >= self._next_search_ns and (detections is None or len(detections)):
-            self._next_search_ns = frame.stamp_ns + round(self.config.search_every * SECOND_NS)
+            self._next_search_ns = frame.stamp_ns + self._pause_ns
             free = self._without_tracked(straight, view)
             straightened = None if detections is None else _straightened(detections, frame)
             if self.config.background:
-                self._kept = []
+                self._recent = Recent()
                 self._searcher = self._searcher or ThreadPoolExecutor(1, "object search")
-                self._search = self._searcher.submit(self._found, free, straightened, None, frame.stamp_ns)
+                self._search = self._searcher.submit(
+                    self._newcomers, free, straightened, frame.stamp_ns, self._recent
+                )
             else:
-                self._take(self._timed("search", self._found, free, straightened, None, frame.stamp_ns))
+                self._take(frame.stamp_ns, *self._timed("search", self._found, free, straightened))
         return self._result(frame, view)
 
     def detect(
@@ -123,7 +127,7 @@ class ObjectPipeline:
             for track in self._tracker.tracks
             if track.label not in wanted or (roi is not None and not self._is_within(track, straight, roi))
         ]
-        self._take(self._timed("search", self._found, straight, straightened, wanted, frame.stamp_ns))
+        self._take(frame.stamp_ns, *self._timed("search", self._found, straight, straightened, wanted))
         self._stamp_ns = frame.stamp_ns
         return self._result(frame, view)
 
@@ -160,8 +164,8 @@ class ObjectPipeline:
 
     def _use(self, models: dict[str, ObjectModel]) -> None:
         self.models = models
-        self._search: Future | None = None
-        self._kept: list[tuple[View, int]] = []
+        self._search: Future[tuple[ObjectTracker, dict[str, str]]] | None = None
+        self._recent = Recent()
         if models:
             bank = Bank.of(list(models.values()), self._device)
             self._tracker = ObjectTracker(models, bank, self.config.track)
@@ -169,35 +173,28 @@ class ObjectPipeline:
         self.reset()
 
     def _forget_search(self) -> None:
-        self._search, self._kept = None, []
+        self._search, self._recent = None, Recent()
 
     def _found(
-        self,
-        frame: RGBDFrame,
-        detections: Detections2D | None,
-        labels: Iterable[str] | None,
-        stamp_ns: int,
-    ) -> tuple[ObjectPoses, dict[str, str], int]:
+        self, frame: RGBDFrame, detections: Detections2D | None, labels: Iterable[str] | None = None
+    ) -> tuple[ObjectPoses, dict[str, str]]:
         if detections is None:
             detections = self._segmenter(frame)
-        view = View.of(frame, self._device)
-        return *self._everywhere(frame, view, detections, labels), stamp_ns
+        return self._everywhere(frame, View.of(frame, self._device), detections, labels)
 
-    def _take(self, found: tuple[ObjectPoses, dict[str, str], int]) -> None:
-        poses, reasons, stamp_ns = found
+    def _take(self, stamp_ns: int, poses: ObjectPoses, reasons: dict[str, str]) -> None:
         self._tracker.adopt(poses, stamp_ns)
         self._reasons = reasons
 
-    def _catch_up(self, found: tuple[ObjectPoses, dict[str, str], int]) -> None:
-        """Bring what was found in an older frame to now, through the frames since."""
-        poses, reasons, stamp_ns = found
+    def _newcomers(
+        self, frame: RGBDFrame, detections: Detections2D | None, stamp_ns: int, recent: Recent
+    ) -> tuple[ObjectTracker, dict[str, str]]:
+        """What is found in this frame, followed up to the latest: the work of the thread beside."""
+        poses, reasons = self._found(frame, detections)
         newcomers = ObjectTracker(self.models, self._tracker.bank, self.config.track)
         newcomers.adopt(poses, stamp_ns)
-        for view, then_ns in self._kept[CATCH_UP_STRIDE - 1 :: CATCH_UP_STRIDE]:
-            newcomers.update(view, then_ns)
-        self._tracker.join(newcomers)
-        self._reasons = reasons
-        self._forget_search()
+        follow(newcomers, recent, stamp_ns)
+        return newcomers, reasons
 
     def _without_tracked(self, frame: RGBDFrame, view: View) -> RGBDFrame:
         """The frame without the depth of what is followed already."""

@@ -30,9 +30,9 @@ from pose_ros.sources.synthetic.scene import SyntheticConfig, write_people
 from pose_ros.sources.truth import PeopleTruth
 
 LONGEST = 30.0  # seconds that are played at most
-SHORTEST = (
-    6.0  # seconds; a shorter recording is played again, unless it has truth: people jump where it starts
-)
+# Seconds; a shorter recording is played again, unless it has truth: people jump where it starts. On two cores
+# the first search for objects takes up to ten of them.
+SHORTEST = 15.0
 START_TIMEOUT = 120.0  # seconds from the start of the processes to the first frame
 QUIET = 1.5  # seconds without an answer after which the node has answered everything
 CONTACT_SHEET = (3, 3)  # rows, columns

@@ -1,5 +1,6 @@
 """The whole way of a frame: what is found, followed, added, refused."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -217,6 +218,49 @@ def test_a_search_in_the_background_catches_up():
     assert close("bracket", found.objects[0], LEFT)
     pipeline.close()
     assert len(pipeline(at(frame, frame.stamp_ns + 50 * STEP), given)) == 1  # what is known is followed on
+
+
+def test_a_search_may_take_longer_than_lost_objects_are_kept(monkeypatch):
+    """The object drifts for five seconds, two of them longer than `keep_lost`, before the search ends."""
+    pipeline = pipeline_of("bracket", background=True, search_every=60.0)
+    found, may_end = pipeline._found, threading.Event()
+
+    def slowly(*arguments):
+        result = found(*arguments)
+        may_end.wait(60)
+        return result
+
+    monkeypatch.setattr(pipeline, "_found", slowly)
+
+    def drifted(number: int) -> RigidTransform:
+        return RigidTransform(TURN, LEFT.translation + [0.0008 * number, 0, 0])
+
+    for number in range(150):
+        frame, given = shown(("bracket", drifted(number)), stamp_ns=10**9 + number * STEP)
+        assert len(pipeline(frame, given)) == 0
+    may_end.set()
+    pipeline._search.exception(60)
+    frame, given = shown(("bracket", drifted(150)), stamp_ns=10**9 + 150 * STEP)
+    (thing,) = pipeline(frame, given)
+    assert close("bracket", thing, drifted(150))
+    pipeline.close()
+
+
+def test_a_search_that_fails_says_so_once(monkeypatch):
+    pipeline = pipeline_of("bracket", background=True)
+    frame, given = shown(("bracket", LEFT))
+
+    def broken(*arguments):
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_found", broken)
+        pipeline(frame, given)
+        pipeline._search.exception(60)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            pipeline(at(frame, frame.stamp_ns + STEP), given)
+    assert len(pipeline(at(frame, frame.stamp_ns + 2 * STEP), given)) == 0
+    pipeline.close()
 
 
 def test_closing_ends_the_thread_and_may_be_done_twice():
