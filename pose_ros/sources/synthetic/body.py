@@ -14,45 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pose_ros.body.body_model import REP103_FROM_ANNY, body_model, rep103
+from pose_ros.body.rig import SEGMENTS, SIDES, Shape, rest_frames, segments_of, unit
 from pose_ros.geometry.rigid import rotation_exp, rotation_log
 from pose_ros.skeleton import COCO_17
-from pose_ros.sources.synthetic.body_model import REP103_FROM_ANNY, body_model, rep103
-
-SIDES = {"left": "L", "right": "R"}
-SEGMENTS = (
-    "pelvis", "chest", "head",
-    *(f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "hand", "hip", "knee", "foot")),
-)  # fmt: skip
-# How far each bone turns from the first segment's rotation to the second's. Twist and bend spread over the
-# bones of spine, neck, shoulder and forearm as they do in a body.
-_TRUNK_BONES = {
-    "root": ("pelvis", "chest", 0.0),
-    "spine05": ("pelvis", "chest", 0.15), "spine04": ("pelvis", "chest", 0.35),
-    "spine03": ("pelvis", "chest", 0.6), "spine02": ("pelvis", "chest", 0.85),
-    "spine01": ("pelvis", "chest", 1.0),
-    "neck01": ("chest", "head", 0.2), "neck02": ("chest", "head", 0.4), "neck03": ("chest", "head", 0.7),
-    "head": ("chest", "head", 1.0), "eye.L": ("chest", "head", 1.0), "eye.R": ("chest", "head", 1.0),
-}  # fmt: skip
-_LIMB_BONES = {
-    "pelvis": ("pelvis", "hip", 0.0),
-    "upperleg01": ("pelvis", "hip", 0.85), "upperleg02": ("pelvis", "hip", 1.0),
-    "lowerleg01": ("hip", "knee", 1.0), "lowerleg02": ("hip", "knee", 1.0),
-    "clavicle": ("chest", "shoulder", 0.12), "shoulder01": ("chest", "shoulder", 0.25),
-    "upperarm01": ("chest", "shoulder", 0.9), "upperarm02": ("chest", "shoulder", 1.0),
-    "lowerarm01": ("elbow", "hand", 0.0), "lowerarm02": ("elbow", "hand", 0.5),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Shape:
-    """anny's phenotype, each in [0, 1]: gender 0 female, 1 male; age 1/3 child, 2/3 young adult, 1 old."""
-
-    gender: float
-    age: float
-    muscle: float
-    weight: float
-    height: float
-    proportions: float
 
 
 @dataclass(frozen=True)
@@ -76,13 +41,13 @@ class Body:
         with torch.no_grad():
             self._rest = model(phenotype_kwargs=vars(shape))
         rest_joints = self._regress(self._rest["rest_vertices"])
-        self.rest_frames = _rest_frames({name: xyz[0] for name, xyz in rest_joints.items()})
+        self.rest_frames = rest_frames({name: xyz[0] for name, xyz in rest_joints.items()})
 
     def pose(self, segments: Mapping[str, np.ndarray], position: np.ndarray) -> PosedBody:
         """Segment rotations (T,3,3) with the rig's root at `position` (T,3) m."""
         # Rotation of every segment away from the rest pose, then of every bone.
         turned = {name: segments[name] @ self.rest_frames[name].T for name in SEGMENTS}
-        bones = [_between(turned, *_segments_of(bone)) for bone in self.model.bones]
+        bones = [_between(turned, *segments_of(bone)) for bone in self.model.bones]
         turned_bones = np.stack(bones, axis=1)
         to_anny = REP103_FROM_ANNY.T @ turned_bones @ REP103_FROM_ANNY
         rest_poses = self._rest["rest_bone_poses"]
@@ -108,58 +73,12 @@ class Body:
         return joints
 
 
-def _segments_of(bone: str) -> tuple[str, str, float]:
-    if bone in _TRUNK_BONES:
-        return _TRUNK_BONES[bone]
-    part, _, letter = bone.rpartition(".")
-    side = next(side for side, initial in SIDES.items() if initial == letter)
-    if part in _LIMB_BONES:
-        first, second, fraction = _LIMB_BONES[part]
-        trunk = ("pelvis", "chest")
-        return first if first in trunk else f"{side}_{first}", f"{side}_{second}", fraction
-    if part.startswith(("foot", "toe")):
-        return f"{side}_foot", f"{side}_foot", 0.0
-    return f"{side}_hand", f"{side}_hand", 0.0  # wrist, metacarpals and fingers
-
-
 def _between(turned: Mapping[str, np.ndarray], first: str, second: str, fraction: float) -> np.ndarray:
     """Rotations (T,3,3) on the way from one segment's to another's."""
     if fraction in (0.0, 1.0):
         return turned[second if fraction else first]
     a, b = turned[first], turned[second]
     return a @ rotation_exp(fraction * rotation_log(np.swapaxes(a, -1, -2) @ b))
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
-
-
-def _frame(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(…,3,3) with this z axis and its y axis as near to `y` as can be."""
-    z = _unit(z)
-    x = _unit(np.cross(y, z))
-    return np.stack([x, np.cross(z, x), z], axis=-1)
-
-
-def _rest_frames(joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The frame (3,3) of every segment in anny's rest pose, where arms and legs are spread a little.
-
-    Its arms are bent, so the plane of the limb gives the elbow's axis; its legs are straight and the knee's
-    axis is taken level, to the left.
-    """
-    frames = {name: np.eye(3) for name in SEGMENTS}
-    left = np.array([0.0, 1, 0])
-    for side in SIDES:
-        upper, lower = (
-            joints[f"{side}_{b}"] - joints[f"{side}_{a}"]
-            for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
-        )
-        hinge = np.cross(lower, upper)
-        frames[f"{side}_shoulder"] = _frame(-upper, hinge)
-        frames[f"{side}_elbow"] = frames[f"{side}_hand"] = _frame(-lower, hinge)
-        frames[f"{side}_hip"] = _frame(joints[f"{side}_hip"] - joints[f"{side}_knee"], left)
-        frames[f"{side}_knee"] = _frame(joints[f"{side}_knee"] - joints[f"{side}_ankle"], left)
-    return frames
 
 
 def _rotations(segments: Mapping[str, np.ndarray], joints: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -174,7 +93,7 @@ def _rotations(segments: Mapping[str, np.ndarray], joints: Mapping[str, np.ndarr
         for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")):
             bones[f"{side}_{a}"] = (f"{side}_{a}", f"{side}_{a}", f"{side}_{b}")
     for name, (segment, joint, child) in bones.items():
-        frame, wanted = segments[segment], _unit(joints[joint] - joints[child])
+        frame, wanted = segments[segment], unit(joints[joint] - joints[child])
         axis = np.cross(frame[..., 2], wanted)
         sine = np.linalg.norm(axis, axis=-1, keepdims=True)
         cosine = np.sum(frame[..., 2] * wanted, axis=-1, keepdims=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pose_ros.body.rig import Shape
 from pose_ros.errors import SourceError
-from pose_ros.sources.synthetic.body import Body, PosedBody, Shape
+from pose_ros.sources.synthetic.body import Body, PosedBody
 from pose_ros.sources.synthetic.motion import MOTIONS, Pose, Stage
 from pose_ros.sources.synthetic.render import Figure, mesh
 from pose_ros.sources.synthetic.room import chair

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pose_ros.sources.synthetic.body import SIDES
+from pose_ros.body.rig import SIDES
 
 Angles = dict[str, np.ndarray]
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from scipy import sparse
 
+from pose_ros.body.body_model import BodyModel, body_model, rep103
 from pose_ros.geometry.raster import rasterize
-from pose_ros.sources.synthetic.body_model import BodyModel, body_model, rep103
 
 TEXTURE = 768  # px
 SKIN = ((241, 203, 176), (224, 172, 138), (198, 142, 106), (161, 108, 75), (112, 73, 50), (78, 50, 36))

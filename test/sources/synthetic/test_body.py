@@ -7,7 +7,8 @@ pytest.importorskip("anny", reason="synthetic people need anny: pip install pose
 
 from scipy.spatial.transform import Rotation
 
-from pose_ros.sources.synthetic.body import Body, Shape
+from pose_ros.body.rig import Shape
+from pose_ros.sources.synthetic.body import Body
 from pose_ros.sources.synthetic.motion import MOTIONS, Pose, Stage
 from pose_ros.sources.truth import JOINTS, ROTATED_JOINTS
 

@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("anny", reason="synthetic people need anny: pip install pose_ros[synthetic]")
 
-from pose_ros.sources.synthetic.body import SEGMENTS
+from pose_ros.body.rig import SEGMENTS
 from pose_ros.sources.synthetic.motion import MOTIONS, Stage, pulse, ramp
 
 STAGE = Stage(np.array([2.0, 0.5]), 0.3, (0.4, 1.0))
