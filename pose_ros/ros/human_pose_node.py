@@ -9,6 +9,7 @@ from typing import Any
 from pose_ros.human.pipeline import HumanConfig, HumanPipeline
 from pose_ros.ros.people_output import PeopleOutput
 from pose_ros.ros.pipeline_node import PipelineNode, spin
+from pose_ros.ros.pose_outputs import PosesConfig
 
 
 class HumanPoseNode(PipelineNode):
@@ -18,7 +19,14 @@ class HumanPoseNode(PipelineNode):
         make_pipeline: Callable[[Any], Any] = HumanPipeline,
         **options: Any,
     ) -> None:
-        super().__init__("human_pose", config or HumanConfig(), make_pipeline, PeopleOutput, **options)
+        super().__init__(
+            "human_pose",
+            config or HumanConfig(),
+            make_pipeline,
+            lambda node, publish_tf: PeopleOutput(node, publish_tf, node.more_configs[0].joints),
+            PosesConfig(),
+            **options,
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from visualization_msgs.msg import MarkerArray
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
+from pose_ros.ros.pose_outputs import PoseOutputs
 from pose_ros.ros.publishing import is_heard, make_publisher
 from pose_ros.ros.tf_messages import TFMessages
 from pose_ros.types import People, Person, RGBDFrame, TrackState
@@ -25,11 +26,13 @@ class PeopleOutput:
     """All output topics of human_pose; every stamp is the image's.
 
     A person who is tracked is published, one who is only suspected is not. Topics of one person are made
-    when they appear; as ids come from a bounded pool, so do the topics.
+    when they appear; as ids come from a bounded pool, so do the topics. joints: those that have topics of
+    their own.
     """
 
-    def __init__(self, node: Node, publish_tf: bool) -> None:
+    def __init__(self, node: Node, publish_tf: bool, joints: Iterable[str] = ()) -> None:
         self._node, self._publish_tf = node, publish_tf
+        self._poses = PoseOutputs(node, joints)
         self._tf = make_publisher(self._node, TFMessage, "/tf", 100)
         self._tf_messages = TFMessages()
         self._markers = make_publisher(self._node, MarkerArray, "skeletons/markers")
@@ -46,12 +49,14 @@ class PeopleOutput:
         return self._publish_tf or any(map(is_heard, self.publishers()))
 
     def publish_3d(self, people: People, root: str, root_from_image: RigidTransform | None = None) -> None:
-        """TF and markers in the frame `root`; None where that is the image's own."""
+        """TF, poses of joints and markers in the frame `root`; None where that is the image's own."""
         header, tracked = header_of(people.stamp_ns, root), _tracked(people)
         if self._publish_tf:
             frames = messages.frames_of(tracked, root, root_from_image)
             if frames.child:
                 self._tf.publish(self._tf_messages(frames, header))
+        for person in tracked:
+            self._poses.publish(self._topics_of(person), person, header, root_from_image)
         if is_heard(self._markers):
             markers = messages.marker_array(tracked, header, root_from_image)
             gone = self._marked - {person.id for person in tracked}
@@ -66,7 +71,7 @@ class PeopleOutput:
             self._tracked.publish(messages.ids_list(tracked, header))
         for person in tracked:
             self._last_seen_ns[person.id] = people.stamp_ns
-            topics = self._of_person.get(person.id) or self._topics_of(person)
+            topics = self._topics_of(person)
             for topic, message in (
                 ("skeleton2d", lambda p=person: messages.skeleton2d(p, frame.camera, header)),
                 ("roi", lambda p=person: messages.region_of_interest(p, frame.camera, header)),
@@ -93,8 +98,11 @@ class PeopleOutput:
             self._node.destroy_publisher(publisher)
 
     def _topics_of(self, person: Person) -> dict[str, Publisher]:
+        if person.id in self._of_person:
+            return self._of_person[person.id]
         base = f"humans/bodies/{person.id}"
-        topics = {"joint_states": make_publisher(self._node, JointState, f"{base}/joint_states")}
+        topics = self._poses.topics(base)
+        topics |= {"joint_states": make_publisher(self._node, JointState, f"{base}/joint_states")}
         if messages.HAVE_HRI_MSGS:
             topics["skeleton2d"] = make_publisher(self._node, messages.Skeleton2D, f"{base}/skeleton2d")
             topics["roi"] = make_publisher(self._node, messages.NormalizedRegionOfInterest2D, f"{base}/roi")
