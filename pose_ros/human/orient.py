@@ -14,6 +14,7 @@ import numpy as np
 
 from pose_ros.config import option
 from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.human.head import HeadConfig, HeadLooks, HeadState, follow_heads
 from pose_ros.human.twist import Twist, TwistConfig, carry, cross, follow, hinge_seen
 from pose_ros.human.twist import length as _length
 from pose_ros.skeleton import Skeleton
@@ -50,6 +51,7 @@ _TRUNK = ("left_hip", "right_hip", "left_shoulder", "right_shoulder", "left_ear"
 @dataclass(frozen=True)
 class OrientConfig:
     twist: TwistConfig = field(default_factory=TwistConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
     spine_tilt: float = option(
         2.5, "how far the line from mid-hip to mid-shoulder leans before the pelvis", unit="deg",
         range=(-30.0, 30.0),
@@ -62,56 +64,72 @@ class OrientConfig:
 
 @dataclass(frozen=True)
 class Orientation:
-    """One person's frames, as Person has them. twist_sigma: name -> rad, of the limbs' frames."""
+    """One person's frames, as in Person. sigma: name -> rad, error of a limb's twist or of a head's turn."""
 
     camera_from_joint: dict[str, RigidTransform]
     twist_unobservable: frozenset[str]
-    twist_sigma: dict[str, float]
+    sigma: dict[str, float]
 
 
 class Orienter:
-    """Frames of all tracked people; remembers of each how their limbs were last seen to be turned."""
+    """Frames of all tracked people; remembers of each how limbs and head were last seen to be turned."""
 
     def __init__(self, config: OrientConfig | None = None) -> None:
         self.config = config or OrientConfig()
         rest, self._draw = _rest(self.config.twist)
-        self._unseen = Twist.at_rest(rest)
+        limbs, head = Twist.at_rest(rest), HeadState.unknown()
+        self._unseen = (
+            (limbs.bone, limbs.hinge, limbs.seen, limbs.hidden),
+            (head.rotation, head.variance, head.hidden, head.chest),
+        )
         self.reset()
 
     def reset(self) -> None:
         """Forget everyone."""
-        self._known: dict[str, tuple[float, tuple[np.ndarray, ...]]] = {}
+        self._known: dict[str, tuple[float, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]] = {}
         self._stamp = -np.inf
 
-    def __call__(self, keypoints: Keypoints3D, ids: Sequence[str], stamp: float) -> list[Orientation]:
+    def __call__(
+        self, keypoints: Keypoints3D, ids: Sequence[str], stamp: float, heads: HeadLooks | None = None
+    ) -> list[Orientation]:
         """Orientations of the people (N) with these N ids, all seen at `stamp`, s.
 
-        Frames are body (mid-hip), neck (mid-shoulder), head (between the ears) and the joints of the limbs;
-        one whose joints are unknown is left out. Wrist and ankle turn with forearm and shank.
+        heads: their faces as seen in this frame. Where nobody looks at faces at all (None) heads are as eyes
+        and ears have them, which is coarse. Frames are body (mid-hip), neck (mid-shoulder), head (between the
+        ears) and the joints of the limbs; one whose joints are unknown is left out. Wrist and ankle turn with
+        forearm and shank.
         """
         if len(ids) == 0:
             return []
         if stamp < self._stamp:
             self.reset()  # a bag that starts again
         self._stamp = stamp
-        for id in [id for id, (seen, _) in self._known.items() if stamp - seen > self.config.memory]:
+        for id in [id for id, (seen, *_) in self._known.items() if stamp - seen > self.config.memory]:
             del self._known[id]
+        twist, head, seconds = self._recall(ids, stamp)
         with np.errstate(invalid="ignore", divide="ignore"):
-            rotation, origin, twist = self._frames(keypoints, *self._recall(ids, stamp))
+            rotation, origin, twist = self._frames(keypoints, twist, seconds)
+            if heads is not None:
+                head = follow_heads(head, rotation[:, 1], heads.rotation, seconds[:, 0], self.config.head)
+                rotation[:, 2] = head.rotation
+                origin[:, 2] = np.where(np.isnan(heads.position), origin[:, 2], heads.position)
         for n, id in enumerate(ids):
-            self._known[id] = stamp, (twist.bone[n], twist.hinge[n], twist.seen[n], twist.hidden[n])
-        return _orientations(rotation, origin, twist)
+            limbs = twist.bone[n], twist.hinge[n], twist.seen[n], twist.hidden[n]
+            self._known[id] = (
+                stamp,
+                limbs,
+                (head.rotation[n], head.variance[n], head.hidden[n], head.chest[n]),
+            )
+        return _orientations(rotation, origin, twist, head if heads is not None else None)
 
-    def _recall(self, ids: Sequence[str], stamp: float) -> tuple[Twist, np.ndarray]:
-        """Twists (N,4) of these people and how long ago (N,1) s they were seen."""
+    def _recall(self, ids: Sequence[str], stamp: float) -> tuple[Twist, HeadState, np.ndarray]:
+        """Twists (N,4) and heads (N,) of these people and how long ago (N,1) s they were seen."""
         # The first look counts in full.
-        new = (
-            stamp - self.config.twist.correlation,
-            (self._unseen.bone, self._unseen.hinge, self._unseen.seen, self._unseen.hidden),
-        )
+        new = stamp - self.config.twist.correlation, *self._unseen
         known = [self._known.get(id, new) for id in ids]
-        twist = Twist(*(np.array(part) for part in zip(*(parts for _, parts in known), strict=True)))
-        return twist, np.array([[stamp - seen] for seen, _ in known])
+        twist = Twist(*(np.array(part) for part in zip(*(limbs for _, limbs, _ in known), strict=True)))
+        head = HeadState(*(np.array(part) for part in zip(*(head for _, _, head in known), strict=True)))
+        return twist, head, np.array([[stamp - seen] for seen, _, _ in known])
 
     def _frames(
         self, keypoints: Keypoints3D, known: Twist, seconds: np.ndarray
@@ -167,20 +185,27 @@ def _trunk_axes(xyz: np.ndarray, hips: np.ndarray, config: OrientConfig) -> tupl
     return rotation, middle[:, :3]
 
 
-def _orientations(rotation: np.ndarray, origin: np.ndarray, twist: Twist) -> list[Orientation]:
-    known = np.isfinite(rotation).all((-1, -2)) & np.isfinite(origin).all(-1)
-    hidden, sigma = np.tile(twist.hidden, 3), np.tile(twist.sigma, 3).tolist()
+def _orientations(
+    rotation: np.ndarray, origin: np.ndarray, twist: Twist, head: HeadState | None
+) -> list[Orientation]:
+    known = (np.isfinite(rotation).all((-1, -2)) & np.isfinite(origin).all(-1)).tolist()
+    hidden = np.zeros((len(rotation), len(FRAMES)), bool)
+    sigma = np.zeros((len(rotation), len(FRAMES)))
+    hidden[:, 3:], sigma[:, 3:] = np.tile(twist.hidden, 3), np.tile(twist.sigma, 3)
+    if head is not None:
+        hidden[:, 2], sigma[:, 2] = head.hidden, np.sqrt(head.variance)
+    hidden, sigma = hidden.tolist(), sigma.tolist()
+    first = 3 if head is None else 2  # frames with a sigma
     people = []
-    for n, mask in enumerate(known.tolist()):
-        frames = {
-            name: _pose(rotation[n, k], origin[n, k])
-            for k, (name, there) in enumerate(zip(FRAMES, mask, strict=True))
-            if there
-        }
-        limbs = [name for name in FRAMES[3:] if name in frames]
-        unobservable = (name for k, name in enumerate(FRAMES[3:]) if hidden[n, k] and name in frames)
-        spread = {name: sigma[n][FRAMES.index(name) - 3] for name in limbs}
-        people.append(Orientation(frames, frozenset(unobservable), spread))
+    for n in range(len(rotation)):
+        rows = [k for k in range(len(FRAMES)) if known[n][k]]
+        people.append(
+            Orientation(
+                {FRAMES[k]: _pose(rotation[n, k], origin[n, k]) for k in rows},
+                frozenset(FRAMES[k] for k in rows if hidden[n][k]),
+                {FRAMES[k]: sigma[n][k] for k in rows if k >= first},
+            )
+        )
     return people
 
 

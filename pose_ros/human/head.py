@@ -1,0 +1,185 @@
+"""Head pose (6D) from a face mesh and depth, and what becomes of it while the face is turned away.
+
+The mesh is turned onto a rigid template of the face (absolute orientation: Kabsch 1976, Umeyama 1991), in
+the axes of its viewing ray, as a face is seen from its own direction and not along the optical axis. Depth
+on the mesh says how far away it is. Over time an estimate and its variance are kept: a look is added to it
+by weight of both variances; between looks the head turns with the chest, and its variance grows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pose_ros.config import option
+from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.geometry.rigid import rotation_exp, rotation_log
+
+# Points of MediaPipe's face mesh that grimaces move little, mm in the head's frame (origin between the ears,
+# x forward, y left, z up): means over people and looks; bench/fit_face_template.py measures them.
+TEMPLATE_MM = {
+    33: (87, -51, 18), 133: (94, -20, 17), 362: (94, 20, 17), 263: (87, 51, 18),
+    1: (134, 0, -29), 4: (136, 0, -21), 6: (116, 0, 14), 168: (111, 0, 24),
+    10: (106, 0, 79), 234: (28, -80, 2), 454: (28, 80, 2), 127: (33, -81, 18),
+    356: (33, 81, 18), 54: (71, -69, 60), 284: (71, 69, 60), 67: (97, -40, 76),
+    297: (97, 40, 76), 5: (133, 0, -12), 195: (127, 0, -3), 197: (122, 0, 5),
+    48: (116, -20, -26), 278: (116, 20, -26), 50: (93, -54, -19), 280: (93, 54, -19),
+    117: (87, -59, -1), 346: (87, 59, -1), 93: (28, -78, -15), 323: (28, 78, -15),
+}  # fmt: skip
+INDICES = np.array(list(TEMPLATE_MM))
+TEMPLATE = np.array(list(TEMPLATE_MM.values())) / 1e3
+APART = 0.04  # m, depths that far from the face's median are of something else
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    min_logit: float = option(2.0, "face meshes below this logit are not believed", range=(-20.0, 20.0))
+    look_sigma: float = option(8.0, "error of one look at a face", unit="deg", range=(0.1, 90.0))
+    turning: float = option(
+        40.0, "how far a head may turn unseen in one second", unit="deg", range=(0.1, 1000.0)
+    )
+    rest_sigma: float = option(
+        30.0, "how far heads usually are turned against the chest", unit="deg", range=(0.1, 180.0)
+    )
+    hide: float = option(
+        25.0, "a head's turn is unobservable above this error", unit="deg", range=(1.0, 180.0)
+    )
+    show: float = option(15.0, "and observable again below this", unit="deg", range=(1.0, 180.0))
+
+
+@dataclass(frozen=True)
+class HeadLooks:
+    """Heads seen in one frame, by their faces, for all N people; NaN where no face was seen.
+
+    rotation (N,3,3): camera from head, axes as REP-155's human_description. position (N,3): between the ears,
+    m in the optical frame; NaN where there is no depth. covariance (N,6,6): of position (m), then rotation
+    about the camera's axes (rad).
+    """
+
+    rotation: np.ndarray
+    position: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def none(cls, people: int) -> HeadLooks:
+        return cls(
+            np.full((people, 3, 3), np.nan), np.full((people, 3), np.nan), np.full((people, 6, 6), np.nan)
+        )
+
+
+def look_at_heads(
+    people: int,
+    person: np.ndarray,
+    points: np.ndarray,
+    logit: np.ndarray,
+    depth: np.ndarray,
+    camera: PinholeCamera,
+    config: HeadConfig,
+) -> HeadLooks:
+    """Head poses of `people` from the meshes of some (person, points, logit as in FaceMesh).
+
+    depth: (H,W) m, NaN = none.
+    """
+    looks = HeadLooks.none(people)
+    faces = np.flatnonzero(logit >= config.min_logit)
+    if not len(faces):
+        return looks
+    mesh = points[faces][:, INDICES]
+    middle = mesh.mean(1)
+    rays = camera.rays(middle[:, :2])
+    view = _view(rays)
+    shape, mean = TEMPLATE - TEMPLATE.mean(0), TEMPLATE.mean(0)
+    rotation = view @ _turn(shape, mesh - middle[:, None])
+    ahead = np.einsum("ni,ki->nk", rotation[:, 2], TEMPLATE)
+    # Nearest pixels will do: where the skin is steep its neighbours are as wrong on the other side.
+    u, v = np.rint(mesh[..., 0]).astype(int), np.rint(mesh[..., 1]).astype(int)
+    inside = (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
+    skin = np.where(inside, depth[v.clip(0, camera.height - 1), u.clip(0, camera.width - 1)], np.nan)
+    distance, spread = _robust_mean(np.where(skin > 0, skin, np.nan) - ahead)
+    turned = np.einsum("nij,j->ni", rotation, mean)
+    position = rays * (distance + turned[:, 2])[:, None] - turned
+    looks.rotation[person[faces]] = rotation
+    looks.position[person[faces]] = position
+    lateral = 2.0 * distance / camera.fx  # two pixels
+    variance = np.stack([lateral**2, lateral**2, spread**2], axis=-1)
+    turn = np.full((len(faces), 3), np.radians(config.look_sigma) ** 2)
+    looks.covariance[person[faces]] = np.concatenate([variance, turn], axis=-1)[:, :, None] * np.eye(6)
+    return looks
+
+
+@dataclass(frozen=True)
+class HeadState:
+    """What is known of heads (…), NaN where nothing is.
+
+    rotation (…,3,3): camera from head. variance (…,): rad². hidden (…,): whether it counts as unobservable.
+    chest (…,3,3): camera from chest at that time.
+    """
+
+    rotation: np.ndarray
+    variance: np.ndarray
+    hidden: np.ndarray
+    chest: np.ndarray
+
+    @classmethod
+    def unknown(cls) -> HeadState:
+        nothing = np.full((3, 3), np.nan)
+        return cls(nothing, np.array(np.nan), np.array(True), nothing)
+
+
+def follow_heads(
+    known: HeadState, chest: np.ndarray, seen: np.ndarray, seconds: np.ndarray, config: HeadConfig
+) -> HeadState:
+    """Heads (N) after `seconds` (N,); chests (N,3,3) and looks `seen` (N,3,3) are NaN where unknown."""
+    new = np.isnan(known.variance)
+    carried = chest @ np.swapaxes(known.chest, -1, -2) @ known.rotation
+    carried = np.where(np.isnan(carried), known.rotation, carried)
+    # Of whom nothing is known the head is taken to look where the chest does.
+    carried = np.where(new[:, None, None], chest, carried)
+    rest = np.radians(config.rest_sigma) ** 2
+    grown = known.variance + np.radians(config.turning) ** 2 * seconds
+    grown = np.where(new, rest, np.minimum(grown, rest))
+    looked = ~np.isnan(seen[:, 0, 0])
+    before = np.where(np.isnan(carried), seen, carried)
+    noise = np.radians(config.look_sigma) ** 2
+    gain = np.where(looked, grown / (grown + noise), 0.0)
+    rotation = before
+    if looked.any():
+        toward = np.swapaxes(before[looked], -1, -2) @ seen[looked]
+        rotation = before.copy()
+        rotation[looked] = before[looked] @ rotation_exp(gain[looked, None] * rotation_log(toward))
+    variance = (1 - gain) * grown
+    limit = np.radians(np.where(known.hidden, config.show, config.hide)) ** 2
+    chest = np.where(np.isnan(chest), known.chest, chest)
+    return HeadState(rotation, variance, ~(variance < limit), chest)
+
+
+def _view(rays: np.ndarray) -> np.ndarray:
+    """Rotations (N,3,3) whose z axis is the ray (N,3), with the image's x axis as level as it was."""
+    z = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    x = np.stack([z[:, 2], np.zeros(len(z)), -z[:, 0]], axis=-1)
+    x = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def _turn(shape: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Rotations (N,3,3) that best turn centred points (K,3) onto centred ones (N,K,3) of any size."""
+    left, _, right = np.linalg.svd(np.einsum("nki,kj->nij", seen, shape))
+    left[:, :, 2] *= np.linalg.det(left @ right)[:, None]
+    return left @ right
+
+
+def _robust_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (N,) of values (N,K) without those far from their median, NaN = none, and its error (N,), m.
+
+    Errors of neighbouring pixels are alike: they count as a tenth as many.
+    """
+    ordered = np.sort(values, axis=-1)  # NaN last
+    count = np.isfinite(values).sum(-1)
+    median = ordered[np.arange(len(values)), np.maximum(count - 1, 0) // 2]
+    near = np.abs(values - median[:, None]) < APART
+    many = np.maximum(near.sum(-1), 1)
+    mean = np.where(near, values, 0.0).sum(-1) / many
+    error = np.sqrt(np.where(near, (values - mean[:, None]) ** 2, 0.0).sum(-1) / many)
+    enough = near.sum(-1) >= len(INDICES) // 4
+    return np.where(enough, mean, np.nan), error / np.sqrt(np.maximum(many / 10, 1)) + 0.003
