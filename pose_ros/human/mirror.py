@@ -56,6 +56,10 @@ class MirrorState:
     walk: np.ndarray = field(default_factory=lambda: np.zeros(3))
     chance: np.ndarray = field(default_factory=lambda: np.outer([1 - TURNED, TURNED], [1 - TURNED, TURNED]))
 
+    def start(self, stamp_ns: int) -> None:
+        """Forget everything."""
+        self.__init__(stamp_ns)
+
     @property
     def swapped(self) -> tuple[bool, bool]:
         """Are the names of arms, of legs swapped in the latest frame?"""
@@ -67,11 +71,18 @@ def unmirror(
     states: Sequence[MirrorState], keypoints2d: Keypoints2D, keypoints3d: Keypoints3D, stamp_ns: int
 ) -> tuple[Keypoints2D, Keypoints3D]:
     """The same people with left and right where they belong, in the image and in 3D; one state a person."""
-    members = _members(keypoints2d.skeleton)
+    going = []
+    for n, state in enumerate(states):
+        step = np.inf if state.stamp_ns is None else (stamp_ns - state.stamp_ns) * 1e-9
+        if abs(step) > MAX_GAP:
+            state.start(stamp_ns)
+        if step > 0 or abs(step) > MAX_GAP:  # else a repeated or late frame, which changes nothing
+            going.append(n)
+    if going:
+        _step([states[n] for n in going], keypoints3d.xyz[going], keypoints3d.skeleton, stamp_ns)
     order = np.tile(np.arange(len(keypoints2d.skeleton)), (len(states), 1))
     for n, state in enumerate(states):
-        _see(state, keypoints3d.xyz[n], keypoints3d.skeleton, stamp_ns)
-        for (joints, twins), swapped in zip(members, state.swapped, strict=True):
+        for (joints, twins), swapped in zip(_members(keypoints2d.skeleton), state.swapped, strict=True):
             if swapped:
                 order[n, joints] = twins
     return renamed(keypoints2d, keypoints3d, order)
@@ -98,65 +109,73 @@ def renamed(
     )
 
 
-def _see(state: MirrorState, xyz: np.ndarray, skeleton: Skeleton, stamp_ns: int) -> None:
-    """Bring the state to this frame with its joints (K,3), as the network names them."""
+def _step(states: Sequence[MirrorState], xyz: np.ndarray, skeleton: Skeleton, stamp_ns: int) -> None:
+    """Bring the states to this frame with the people's joints (N,K,3), as the network names them."""
     left, right, torso = _deciding(skeleton)
-    across, place = xyz[left] - xyz[right], xyz[torso].mean(axis=0)
-    step = np.inf if state.stamp_ns is None else (stamp_ns - state.stamp_ns) * 1e-9
-    if -MAX_GAP < step <= 0:
-        return  # a repeated or late frame
-    if abs(step) > MAX_GAP:
-        fresh = MirrorState(stamp_ns, across, place=place)
-        state.__dict__.update(fresh.__dict__)
-        return
-    expected = state.across + step * state.turning
+    corners = xyz[:, torso]
+    across, place = xyz[:, left] - xyz[:, right], corners.mean(axis=1)
+    step = np.array([stamp_ns - state.stamp_ns for state in states]) * 1e-9
+    is_new = step == 0
+    step = np.where(is_new, 1.0, step)[:, None, None]
+    old_across, turning, old_place, walk, chance = (
+        np.stack([getattr(state, name) for state in states])
+        for name in ("across", "turning", "place", "walk", "chance")
+    )
+    expected = old_across + step * turning
     # The log-likelihood ratio of going on and being turned round, of vectors that miss by a Gaussian; of long
     # vectors by a share of their length, so that no one limb outweighs the others.
-    size = np.linalg.norm(across, axis=-1) * np.linalg.norm(expected, axis=-1)
-    spread = SIGMA**2 * (1 + (step / FORESIGHT) ** 2) + SHARE * size
-    alike = np.nan_to_num((across * expected).sum(-1) / spread).reshape(2, 3).sum(1)
-    swaps = SWAPS * np.exp(np.clip(-np.add.outer([0, alike[0]], [0, alike[1]]), -50, 50))
-    swaps /= swaps.sum()
-    arms, legs = divmod(int(swaps.argmax()), 2)
-    sign = np.repeat([1 - 2 * arms, 1 - 2 * legs], 3)[:, None]
-    turning = (across - sign * state.across) / step
-    state.turning = np.nan_to_num(_low_pass(sign * state.turning, turning, ROTATION_CUTOFF, step))
-    known = ~np.isnan(expected + across)
-    followed = np.where(known, sign * expected + FOLLOWS * (across - sign * expected), across)
-    state.across = np.where(np.isnan(followed), sign * expected, followed)
-    state.walk = np.nan_to_num(_low_pass(state.walk, (place - state.place) / step, WALK_CUTOFF, step))
-    state.place, state.stamp_ns = np.where(np.isnan(place), state.place, place), stamp_ns
-    state.chance = _chance(state, across, xyz[torso], swaps, step)
+    size = np.sqrt((across**2).sum(-1) * (expected**2).sum(-1))
+    spread = SIGMA**2 * (1 + (step[..., 0] / FORESIGHT) ** 2) + SHARE * size
+    alike = np.nan_to_num((across * expected).sum(-1) / spread).reshape(-1, 2, 3).sum(-1)
+    alike = np.stack([np.zeros_like(alike), alike], -1).clip(-50, 50)
+    swaps = SWAPS * np.exp(-alike[:, 0, :, None] - alike[:, 1, None, :])
+    swaps = swaps / swaps.sum((1, 2), keepdims=True)
+    arms, legs = np.divmod(swaps.reshape(-1, 4).argmax(-1), 2)
+    sign = np.repeat(1 - 2 * np.stack([arms, legs], -1), 3, axis=-1)[..., None]
+    moved = np.nan_to_num((across - sign * old_across) / step)
+    turning = _low_pass(sign * turning, moved, ROTATION_CUTOFF, step)
+    followed = sign * expected + FOLLOWS * (across - sign * expected)
+    followed = np.where(np.isnan(expected), across, np.where(np.isnan(across), sign * expected, followed))
+    step = step[:, 0]
+    walk = np.nan_to_num(_low_pass(walk, np.nan_to_num((place - old_place) / step), WALK_CUTOFF, step))
+    walk[is_new] = 0.0
+    chance = _chance(chance, across, corners, walk, swaps, np.where(is_new[:, None], 0.0, step))
+    for n, state in enumerate(states):
+        state.stamp_ns, state.across, state.turning = stamp_ns, followed[n], turning[n]
+        state.place = old_place[n] if np.isnan(place[n]).any() else place[n]
+        state.walk, state.chance = walk[n], chance[n]
 
 
 def _chance(
-    state: MirrorState, across: np.ndarray, torso: np.ndarray, swaps: np.ndarray, step: float
+    before: np.ndarray,
+    across: np.ndarray,
+    corners: np.ndarray,
+    walk: np.ndarray,
+    swaps: np.ndarray,
+    step: np.ndarray,
 ) -> np.ndarray:
-    """Probabilities (2,2) of this frame's names, from the last frame's and what swapped since (2,2)."""
-    before = state.chance
+    """Probabilities (N,2,2) of this frame's names, from the last frame's and what swapped since (N,2,2)."""
     chance = (
-        swaps[0, 0] * before
-        + swaps[1, 0] * before[::-1]
-        + swaps[0, 1] * before[:, ::-1]
-        + swaps[1, 1] * before[::-1, ::-1]
+        swaps[:, :1, :1] * before
+        + swaps[:, 1:, :1] * before[:, ::-1]
+        + swaps[:, :1, 1:] * before[:, :, ::-1]
+        + swaps[:, 1:, 1:] * before[:, ::-1, ::-1]
     )
-    up = torso[:2].mean(axis=0) - torso[2:].mean(axis=0)
-    right = np.array([TRUST + WALKS * _forwards(across[k], up, state.walk) for k in (0, 3)])
-    coheres = COHERES * np.nan_to_num(across[0] @ across[3])
-    evidence = np.array([[right.sum() + coheres, right[0]], [right[1], coheres]])
-    chance = chance * np.exp(evidence * step)
-    chance = np.maximum(chance / chance.sum(), SURE)
-    return chance / chance.sum()
+    up = corners[:, :2].mean(axis=1) - corners[:, 2:].mean(axis=1)
+    names = TRUST + WALKS * _forwards(across[:, [0, 3]], up[:, None], walk[:, None])
+    coheres = COHERES * np.nan_to_num((across[:, 0] * across[:, 3]).sum(-1))
+    evidence = np.stack([names.sum(-1) + coheres, names[:, 0], names[:, 1], coheres], -1) * step
+    chance = chance * np.exp(evidence - evidence.max(-1, keepdims=True)).reshape(-1, 2, 2)
+    chance = np.maximum(chance / chance.sum((1, 2), keepdims=True), SURE)
+    return chance / chance.sum((1, 2), keepdims=True)
 
 
-def _forwards(left: np.ndarray, up: np.ndarray, walk: np.ndarray) -> float:
-    """Speed in m/s at which someone with this left and up walks forwards; 0 who hardly walks, or sideways."""
-    speed, forward = np.linalg.norm(walk), np.cross(left, up)
-    length = np.linalg.norm(forward)
-    if not (speed > LEAST_SPEED and length > 1e-6):
-        return 0.0
-    along = float(walk @ forward / length)
-    return along if abs(along) > speed / 2 else 0.0
+def _forwards(left: np.ndarray, up: np.ndarray, walk: np.ndarray) -> np.ndarray:
+    """Speed (...) in m/s at which people walk forwards; 0 for who hardly walks, or sideways. All (...,3)."""
+    forward = np.cross(left, up)
+    length, speed = np.linalg.norm(forward, axis=-1), np.linalg.norm(walk, axis=-1)
+    along = (walk * forward).sum(-1) / np.maximum(length, 1e-6)
+    return np.where((speed > LEAST_SPEED) & (np.abs(along) > speed / 2), along, 0.0)
 
 
 def _low_pass(old: np.ndarray, new: np.ndarray, cutoff: float, step: float) -> np.ndarray:
