@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from pose_ros.errors import ConfigError
 from pose_ros.skeleton import Skeleton
 
 
@@ -27,6 +28,11 @@ class Chain:
     def parent_indices(self) -> tuple[int, ...]:
         """-1 for the root."""
         return tuple(self.joints.index(parent) if parent else -1 for parent in self.parents)
+
+    def __post_init__(self) -> None:
+        for n, parent in enumerate(self.parent_indices):
+            if parent >= n:
+                raise ConfigError(f"{self.joints[n]} stands before its parent {self.parents[n]}")
 
     def forward(
         self, local: np.ndarray, offset: np.ndarray, root: np.ndarray

@@ -36,13 +36,10 @@ def gmr_frame(person: Person, world_from_camera: RigidTransform = LEVEL_CAMERA) 
     """
     pose = smpl_pose(person)
     position = world_from_camera.apply(pose.xyz)
-    rotation = world_from_camera.rotation @ pose.rotation
-    frame = {}
-    for joint in BODIES:
-        n = SMPL_24.joints.index(joint)
-        if np.isfinite(position[n]).all() and np.isfinite(rotation[n]).all():
-            frame[joint] = position[n], np.roll(quaternion_from_matrix(rotation[n]), 1)
-    return frame
+    known = [n for n, joint in enumerate(SMPL_24.joints) if joint in BODIES and joint not in pose.missing]
+    xyzw = quaternion_from_matrix(world_from_camera.rotation @ pose.rotation[known])
+    wxyz = np.roll(xyzw, 1, axis=-1)
+    return {SMPL_24.joints[n]: (position[n], turn) for n, turn in zip(known, wxyz, strict=True)}
 
 
 def unavailable(frame: Iterable[str], required: Iterable[str] = REQUIRED) -> tuple[str, ...]:

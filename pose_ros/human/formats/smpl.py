@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose_ros.geometry.rigid import RigidTransform, rotation_exp, rotation_log
+from pose_ros.geometry.rigid import RigidTransform, rotation_exp, rotation_log, skew
 from pose_ros.human.formats.chain import Chain
 from pose_ros.human.formats.points import convert_3d
 from pose_ros.human.formats.skeletons import SIDES, SMPL_24
@@ -34,6 +34,7 @@ BONES = {
     **{f"{side}_{a}": (f"{side}_{b}", -UP)
        for side in SIDES for a, b in (("hip", "knee"), ("knee", "ankle"))},
 }  # fmt: skip
+FOOT_BENDS = np.cos(np.radians(70))  # an ankle bends less: what shows more is not a foot
 # SMPL joint -> the Person's frame that turns with it; SMPL's own neck lies between chest and head.
 FRAME_OF = {
     "pelvis": "body", "spine3": "neck", "head": "head",
@@ -85,10 +86,10 @@ class SmplPose:
 def smpl_pose(person: Person) -> SmplPose:
     """The pose of a person.
 
-    Limbs point along the bones between their joints. Feet and hands turn as heel, toe and knuckles show
-    them where the skeleton has these, else with shank and forearm. What turns between pelvis and chest is
-    shared evenly by the spine's joints, what turns between chest and head by neck and head; collars turn
-    with the chest.
+    Limbs point along the bones between their joints. Feet turn as heel and toe show where a foot can turn
+    so, else as the Person's ankles do. Hands turn as its wrists: knuckles as an estimator sees them are too
+    close together to tell more. What turns between pelvis and chest is shared evenly by the spine's joints,
+    what turns between chest and head by neck and head; collars turn with the chest.
     """
     keypoints = convert_3d(person.keypoints3d, "smpl_24")
     xyz = dict(zip(JOINTS, keypoints.xyz[0], strict=True))
@@ -100,15 +101,12 @@ def smpl_pose(person: Person) -> SmplPose:
     (rotation["neck"],) = _steps(rotation["spine3"], rotation["head"], 2)
     seen = set()
     for side in SIDES:
-        rotation[f"{side}_collar"] = rotation["spine3"]
-        for joint, tip, turn in (
-            (f"{side}_ankle", f"{side}_foot", _foot(points, side, rotation[f"{side}_ankle"])),
-            (f"{side}_wrist", f"{side}_hand", _hand(points, side)),
-        ):
-            if np.isfinite(turn).all():
-                rotation[joint] = turn
-                seen.add(joint)
-            rotation[tip] = rotation[joint]
+        rotation[f"{side}_collar"], rotation[f"{side}_hand"] = rotation["spine3"], rotation[f"{side}_wrist"]
+        foot = _foot(points, side, rotation[f"{side}_ankle"])
+        if (rotation[f"{side}_knee"] @ FORWARD) @ (foot @ FORWARD) > FOOT_BENDS:
+            rotation[f"{side}_ankle"] = foot
+            seen.add(f"{side}_ankle")
+        rotation[f"{side}_foot"] = rotation[f"{side}_ankle"]
     matrices = np.stack([rotation[joint] for joint in JOINTS])
     offset = CHAIN.offsets(matrices, keypoints.xyz[0])
     for joint, (end, rest) in BONES.items():
@@ -151,19 +149,16 @@ def _of_frame(person: Person, joint: str) -> np.ndarray:
 
 
 def swung(rotation: np.ndarray, rest: np.ndarray, bone: np.ndarray) -> np.ndarray:
-    """The rotation (3,3), turned by the least angle that takes a bone resting along `rest` to `bone` (3,).
+    """The rotations (…,3,3), turned by the least angle that takes a bone from along `rest` to `bone` (…,3).
 
-    As it is where either is unknown.
+    As they are where either is unknown, or where the bone points the opposite way.
     """
-    length = np.linalg.norm(bone)
-    if not (np.isfinite(rotation).all() and length > 1e-6):
-        return rotation
-    now, then = rotation @ rest, bone / length
-    axis, cosine = np.cross(now, then), now @ then
-    sine = np.linalg.norm(axis)
-    if sine < 1e-12:
-        return rotation
-    return rotation_exp(axis / sine * np.arctan2(sine, cosine)) @ rotation
+    now, length = rotation @ rest, np.linalg.norm(bone, axis=-1, keepdims=True)
+    then = bone / np.where(length > 1e-6, length, np.nan)
+    cosine = np.einsum("...i,...i->...", now, then)[..., None, None]
+    cross = skew(np.cross(now, then))
+    swing = np.eye(3) + cross + cross @ cross / np.where(cosine > -0.999, 1 + cosine, np.nan)
+    return np.where(np.isnan(swing), rotation, swing @ rotation)
 
 
 def _steps(start: np.ndarray, end: np.ndarray, count: int) -> list[np.ndarray]:
@@ -177,23 +172,8 @@ def _steps(start: np.ndarray, end: np.ndarray, count: int) -> list[np.ndarray]:
 def _foot(points: dict[str, np.ndarray], side: str, ankle: np.ndarray) -> np.ndarray:
     """Sole along heel to toe, its left as the ankle's frame has it: two points show no tilt."""
     unknown = np.full(3, np.nan)
-    toe, heel = (points.get(f"{side}_{part}", unknown) for part in ("foot_index", "heel"))
-    return _axes(first=FORWARD, along=toe - heel, second=LEFT, near=ankle[:, 0])
-
-
-def _hand(points: dict[str, np.ndarray], side: str) -> np.ndarray:
-    """Fingers along wrist to knuckles; at rest the index finger is in front of the little one."""
-    unknown = np.full(3, np.nan)
-    wrist, index, pinky = (points.get(f"{side}_{part}", unknown) for part in ("wrist", "index", "pinky"))
-    out = LEFT if side == "left" else -LEFT
-    return _axes(first=out, along=(index + pinky) / 2 - wrist, second=FORWARD, near=index - pinky)
-
-
-def _axes(first: np.ndarray, along: np.ndarray, second: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The rotation that takes the axis `first` to `along` and `second` as near to `near` as that allows."""
-    third = np.cross(along, near)
-    if not np.linalg.norm(third) > 1e-9:
-        return np.full((3, 3), np.nan)
-    columns = [along, np.cross(third, along), third]
-    seen = np.stack([column / np.linalg.norm(column) for column in columns], axis=-1)
-    return seen @ np.stack([first, second, np.cross(first, second)])
+    sole = points.get(f"{side}_foot_index", unknown) - points.get(f"{side}_heel", unknown)
+    up = np.cross(sole, ankle @ LEFT)
+    axes = np.stack([np.cross(up, sole), up, sole], axis=-1)  # x left, y up, z forward
+    length = np.linalg.norm(axes, axis=0)
+    return axes / np.where(length > 1e-9, length, np.nan)

@@ -1,6 +1,7 @@
 """BVH: what is written is read again to within a millimetre, by us and by the rules of the format."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,14 +10,16 @@ from articulated import FACING, T_POSE, articulated, random_bends, turn
 from pose_ros.errors import ConfigError, PoseError
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.human.formats import convert
-from pose_ros.human.formats.animate import ENDS, POINT_OF, animate
+from pose_ros.human.formats.animate import animate
 from pose_ros.human.formats.bvh import read_bvh, write_bvh
+from pose_ros.human.formats.hierarchy import ENDS, HIERARCHY
 from pose_ros.human.formats.upright import ANIMATION_FROM_WORLD, LEVEL_CAMERA
 from pose_ros.skeleton import COCO_17
 
 MS = 1_000_000
 STEP = 40 * MS
 UPRIGHT = ANIMATION_FROM_WORLD @ LEVEL_CAMERA
+POINT_OF = {joint: about.point for joint, about in HIERARCHY.items()}
 LIMBS = [point for point in POINT_OF.values() if "_" in point]
 
 
@@ -75,9 +78,9 @@ def test_the_numbers_are_what_the_format_says():
 
     hips = rotation("Hips")
     np.testing.assert_allclose(hips, turn("y", 180), atol=1e-6)  # faces the camera: looks along -z
-    chest = hips @ rotation("Spine") @ rotation("Chest")
-    arm = values[:3] + hips @ rotation("Spine") @ offsets["Chest"] + chest @ offsets["LeftArm"]
-    elbow = arm + chest @ rotation("LeftArm") @ offsets["LeftForeArm"]
+    collar = hips @ rotation("Spine") @ rotation("Chest") @ rotation("LeftShoulder")
+    arm = values[:3] + hips @ rotation("Spine") @ offsets["Chest"] + collar @ offsets["LeftArm"]
+    elbow = arm + collar @ rotation("LeftArm") @ offsets["LeftForeArm"]
     np.testing.assert_allclose(
         elbow, UPRIGHT.apply(person.camera_from_joint["left_elbow"].translation), atol=1e-5
     )
@@ -144,6 +147,24 @@ def test_what_is_unknown_is_held_and_counted():
             motion.positions()["LeftHand"][n], full.positions()["LeftHand"][n], atol=1e-6
         )
     assert np.isfinite(motion.positions()["LeftHand"]).all()
+
+
+def test_bones_that_vary_do_not_add_up_along_a_limb():
+    """Each joint lies on the way from where its parent has come to lie to where it was measured."""
+    rng = np.random.default_rng(4)
+    people = []
+    for person in walk(20):
+        points = person.keypoints3d
+        noisy = replace(points, xyz=points.xyz + rng.normal(scale=0.02, size=points.xyz.shape))
+        people.append(replace(person, keypoints3d=noisy))
+    places = animate(people, [n * STEP for n in range(20)]).positions()
+    index = people[0].keypoints3d.skeleton.index
+    for parent, joint in (("LeftShoulder", "LeftArm"), ("LeftArm", "LeftForeArm"), ("RightLeg", "RightFoot")):
+        measured = np.array([UPRIGHT.apply(p.keypoints3d.xyz[0, index(POINT_OF[joint])]) for p in people])
+        aim, bone = measured - places[parent], places[joint] - places[parent]
+        np.testing.assert_allclose(np.cross(aim, bone), 0, atol=1e-9, err_msg=joint)
+        assert (np.einsum("ti,ti->t", aim, bone) > 0).all()
+        np.testing.assert_allclose(np.linalg.norm(bone, axis=-1), np.linalg.norm(bone[0]), rtol=1e-9)
 
 
 def test_frames_without_the_person_are_filled_and_counted():

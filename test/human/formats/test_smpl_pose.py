@@ -1,5 +1,7 @@
 """SMPL poses: known bends as SMPL writes them, forward kinematics, mirrors, and the way back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from articulated import FACING, FRAMES, MIRROR, T_POSE, articulated, mirrored, random_bends, swap, turn
@@ -8,7 +10,7 @@ from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 from pose_ros.human.formats import convert
 from pose_ros.human.formats.skeletons import SIDES
 from pose_ros.human.formats.smpl import JOINTS, frames_from_smpl, smpl_forward
-from pose_ros.skeleton import COCO_17
+from pose_ros.skeleton import BLAZEPOSE_33, COCO_17
 
 QUARTER = np.pi / 2
 # SMPL's axes at rest in the camera's, of someone who faces it.
@@ -95,34 +97,53 @@ def test_a_bone_that_misses_its_joint_is_swung_onto_it():
     frames = dict(person.camera_from_joint)
     off = frames["left_shoulder"]
     frames["left_shoulder"] = RigidTransform(off.rotation @ turn("x", 8), off.translation)
-    crooked = type(person)(**{**vars(person), "camera_from_joint": frames})
-    found, straight = convert(crooked, "smpl_24"), convert(person, "smpl_24")
+    found, straight = (
+        convert(replace(person, camera_from_joint=frames), "smpl_24"),
+        convert(person, "smpl_24"),
+    )
     _, position = smpl_forward(found.axis_angle, found.offset, found.xyz[0])
     np.testing.assert_allclose(position, found.xyz, atol=1e-9)
     np.testing.assert_allclose(found.rotation, straight.rotation, atol=1e-9)
 
 
-def test_feet_and_hands_turn_as_heel_toe_and_knuckles_show():
-    pitched = T_POSE | {"left_ankle": turn("y", -30), "right_wrist": turn("z", 50)}
-    straight = articulated(T_POSE).camera_from_joint
-    bent = articulated(pitched)
-    # Whoever orients people does not look at feet and hands: their frames are those of shank and forearm.
-    unseen = {"left_ankle": straight["left_ankle"], "right_wrist": straight["right_wrist"]}
-    person = type(bent)(**{**vars(bent), "camera_from_joint": bent.camera_from_joint | unseen})
+def with_straight_ankles(person):
+    """Whoever orients people does not look at feet: their ankles' frames are those of the shanks."""
+    frames = dict(person.camera_from_joint)
+    for side in SIDES:
+        shank = frames[f"{side}_knee"].rotation
+        frames[f"{side}_ankle"] = RigidTransform(shank, frames[f"{side}_ankle"].translation)
+    return replace(person, camera_from_joint=frames)
+
+
+@pytest.mark.parametrize(
+    ("bend", "expected"),
+    [
+        (turn("y", -30), (-np.pi / 6, 0, 0)),  # toes up
+        (turn("y", 45), (np.pi / 4, 0, 0)),
+        (turn("z", 25), (0, np.radians(25), 0)),  # toes to the left
+        (turn("y", 100), (0, 0, 0)),  # no ankle bends so far
+    ],
+)
+def test_feet_turn_as_heel_and_toe_show(bend, expected):
+    person = with_straight_ankles(articulated({"left_ankle": bend}))
     found = bends_of(person)
-    np.testing.assert_allclose(found["left_ankle"], [-np.pi / 6, 0, 0], atol=1e-9)
-    np.testing.assert_allclose(found["right_wrist"], bends_of(bent)["right_wrist"], atol=1e-9)
-    np.testing.assert_allclose(np.linalg.norm(found["right_wrist"]), np.radians(50), atol=1e-9)
-    np.testing.assert_allclose(found["left_foot"], 0, atol=1e-9)
-    # Where nothing shows them they are as the Person says.
-    coco = bends_of(articulated(pitched, skeleton=COCO_17))
-    np.testing.assert_allclose(coco["left_ankle"], [-np.pi / 6, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(found["left_ankle"], expected, atol=1e-7)
+    np.testing.assert_allclose(found["right_ankle"], 0, atol=1e-7)
+    np.testing.assert_allclose(found["left_foot"], 0, atol=1e-7)
 
 
-def test_hands_that_are_seen_have_no_hidden_twist():
-    hidden = frozenset({"left_elbow", "left_wrist"})
+def test_what_nothing_shows_is_as_the_person_says():
+    bends = {"left_ankle": turn("y", -30), "right_wrist": turn("x", 50)}
+    for skeleton in (COCO_17, BLAZEPOSE_33):
+        found = bends_of(articulated(bends, skeleton=skeleton))
+        np.testing.assert_allclose(found["left_ankle"], [-np.pi / 6, 0, 0], atol=1e-7)
+        assert np.linalg.norm(found["right_wrist"]) == pytest.approx(np.radians(50))
+
+
+def test_feet_that_are_seen_have_no_hidden_twist():
+    hidden = frozenset({"left_knee", "left_ankle", "left_wrist"})
     seen = convert(articulated(twist_unobservable=hidden), "smpl_24")
-    assert seen.twist_unobservable == {"left_elbow"}
+    assert seen.twist_unobservable == {"left_knee", "left_wrist"}
     coco = convert(articulated(twist_unobservable=hidden, skeleton=COCO_17), "smpl_24")
     assert coco.twist_unobservable == hidden
 
