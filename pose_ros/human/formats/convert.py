@@ -50,6 +50,12 @@ FORMATS: dict[str, Format] = {
 }
 
 
+def check_format(name: str) -> None:
+    """ConfigError, listing the valid names, where there is no such format."""
+    if name not in FORMATS:
+        raise ConfigError(unknown("format", name, FORMATS))
+
+
 def convert(
     subject: Person | Keypoints3D | Keypoints2D, name: str, world_from_camera: RigidTransform = LEVEL_CAMERA
 ) -> Any:
@@ -60,8 +66,7 @@ def convert(
     no word for unknown: `missing` counts it. Formats that stand in a world use `world_from_camera` (REP-103,
     z up), unless told that of a level camera. Raises ConfigError, listing the valid names.
     """
-    if name not in FORMATS:
-        raise ConfigError(unknown("format", name, FORMATS))
+    check_format(name)
     if isinstance(subject, Person):
         return FORMATS[name].of_person(subject, world_from_camera)
     if not FORMATS[name].has_points:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pose_ros.errors import ConfigError, PoseError, unknown
+from pose_ros.errors import PoseError
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.human.formats.animate import animate
 from pose_ros.human.formats.bvh import write_bvh
-from pose_ros.human.formats.convert import FORMATS
+from pose_ros.human.formats.convert import check_format
 from pose_ros.human.formats.gmr import BODIES, GmrFrame, gmr_frame
 from pose_ros.human.formats.points import convert_3d
 from pose_ros.human.formats.skeletons import POINT_FORMATS
@@ -48,8 +48,7 @@ def write_formats(
     a person whose hips are never known is written as no frames and no file. `read_gmr` gives back what GMR
     takes. Raises ConfigError, listing the valid names.
     """
-    if name not in FORMATS:
-        raise ConfigError(unknown("format", name, FORMATS))
+    check_format(name)
     sequence = list(sequence)
     frame_id = sequence[-1].frame_id if sequence else ""
     out.mkdir(parents=True, exist_ok=True)
