@@ -49,7 +49,7 @@ setup(
         "objects": OBJECTS,
         "bag": BAG,
         "all": DEMO + OBJECTS + BAG,
-        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4"],
+        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4", "yourdfpy>=0.0.56"],
         "litert": ["ai-edge-litert>=2.0"],  # the oracle of test/nets; it needs numpy 2
     },
     data_files=[

@@ -8,12 +8,18 @@ The URDF's chains, each written as the product of its joints' rotations (reflect
     elbow        elbow    = shoulder · Ry(-elbow)
     hip          hip      = body  · Rz(-y) Rx(reflect p) Ry(-r)
     knee         knee     = hip · Ry(-knee)
+
+With a spine (`human_urdf`) torso = body · Ry(waist) Rx(r_waist) Rz(y_waist). Its elbows and knees are hinges:
+an arm's own twist must put the hinge across the plane of the limb, else the chain misses the wrist. So limbs
+are taken from the joints' positions, and the frames' twist, which may be held or blended, decides only
+where the limb is as good as straight.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.types import Person
 
 JOINTS = (
@@ -21,37 +27,61 @@ JOINTS = (
     *(f"{side}_{joint}" for side in "lr" for joint in (
         "y_shoulder", "p_shoulder", "r_shoulder", "elbow", "y_hip", "p_hip", "r_hip", "knee")),
 )  # fmt: skip
+SPINE_JOINTS = ("r_waist", "y_waist")  # not in human_description, but in human_urdf's trunk
+LIMBS = (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+# Sine of the bend at which plane and frame decide alike: the chain then misses by at most about a millimetre.
+STRAIGHT = 0.004
 
 
-def joint_positions(person: Person) -> dict[str, float]:
-    """{URDF joint name without id: radians}; a chain whose frames are unknown is left out."""
-    rotation = {name: pose.rotation for name, pose in person.camera_from_joint.items()}
+def joint_positions(person: Person, spine: bool = False) -> dict[str, float]:
+    """{URDF joint name without id: radians}; a chain whose frames are unknown is left out.
+
+    spine: for human_urdf(..., spine=True); False for human_description itself.
+    """
+    frames = person.camera_from_joint
     angles: dict[str, float] = {}
-    if "body" not in rotation or "neck" not in rotation:
+    if "body" not in frames or "neck" not in frames:
         return angles
-    body = rotation["body"]
-    chest = body.T @ rotation["neck"]
+    body = frames["body"].rotation
+    chest = body.T @ frames["neck"].rotation
     angles["waist"] = float(np.arctan2(chest[0, 2], chest[2, 2]))
     torso = body @ _rotation_y(angles["waist"])
-    if "head" in rotation:
-        roll, yaw, pitch = _xzy(torso.T @ rotation["head"])
+    if spine:
+        _, angles["r_waist"], angles["y_waist"] = _yxz(chest)
+        torso = frames["neck"].rotation
+    if "head" in frames:
+        roll, yaw, pitch = _xzy(torso.T @ frames["head"].rotation)
         angles |= {"r_head": roll, "y_head": yaw, "p_head": -pitch}
     for side, initial, reflect in (("left", "l", 1.0), ("right", "r", -1.0)):
-        shoulder, elbow = rotation.get(f"{side}_shoulder"), rotation.get(f"{side}_elbow")
-        if shoulder is not None and elbow is not None:
-            first, second, third = _zxz(torso.T @ shoulder, reflect)
-            angles[f"{initial}_y_shoulder"] = -reflect * first
-            angles[f"{initial}_p_shoulder"] = reflect * second
-            angles[f"{initial}_r_shoulder"] = reflect * third
-            angles[f"{initial}_elbow"] = -_angle_y(shoulder.T @ elbow)
-        hip, knee = rotation.get(f"{side}_hip"), rotation.get(f"{side}_knee")
-        if hip is not None and knee is not None:
-            first, second, third = _zxy(body.T @ hip)
-            angles[f"{initial}_y_hip"] = -first
-            angles[f"{initial}_p_hip"] = reflect * second
-            angles[f"{initial}_r_hip"] = -third
-            angles[f"{initial}_knee"] = -_angle_y(hip.T @ knee)
+        for upper, middle, end in LIMBS:
+            limb = [frames.get(f"{side}_{joint}") for joint in (upper, middle, end)]
+            if any(frame is None for frame in limb):
+                continue
+            rotation, hinge = _hinged(limb)
+            if upper == "shoulder":
+                first, second, third = _zxz(torso.T @ rotation, reflect)
+                values = -reflect * first, reflect * second, reflect * third
+            else:
+                first, second, third = _zxy(body.T @ rotation)
+                values = -first, reflect * second, -third
+            for axis, value in zip("ypr", values, strict=True):
+                angles[f"{initial}_{axis}_{upper}"] = value
+            angles[f"{initial}_{middle}"] = -hinge
     return angles
+
+
+def _hinged(limb: list[RigidTransform]) -> tuple[np.ndarray, float]:
+    """Rotation of the upper bone with y across the limb's plane, and the lower bone's turn about it."""
+    joints = [frame.translation for frame in limb]
+    upper, lower = joints[1] - joints[0], joints[2] - joints[1]
+    upper, lower = upper / np.linalg.norm(upper), lower / np.linalg.norm(lower)
+    normal, held = np.cross(upper, lower), limb[0].rotation[:, 1]
+    y = np.copysign(1.0, normal @ held) * normal + STRAIGHT * held
+    y -= (y @ upper) * upper
+    y /= np.linalg.norm(y)
+    rotation = np.stack([np.cross(upper, y), y, -upper], axis=-1)  # x = y cross z
+    x, _, z = -lower @ rotation
+    return rotation, float(np.arctan2(x, z))
 
 
 def _rotation_y(angle: float) -> np.ndarray:
@@ -59,8 +89,10 @@ def _rotation_y(angle: float) -> np.ndarray:
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
 
 
-def _angle_y(rotation: np.ndarray) -> float:
-    return float(np.arctan2(rotation[0, 2], rotation[2, 2]))
+def _yxz(r: np.ndarray) -> tuple[float, float, float]:
+    """(a, b, c) with r = Ry(a) Rx(b) Rz(c)."""
+    a, c = np.arctan2(r[0, 2], r[2, 2]), np.arctan2(r[1, 0], r[1, 1])
+    return float(a), float(np.arcsin(np.clip(-r[1, 2], -1, 1))), float(c)
 
 
 def _xzy(r: np.ndarray) -> tuple[float, float, float]:
