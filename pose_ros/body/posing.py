@@ -74,9 +74,7 @@ class Poser:
         basis_heads = rep103(torch.cat([heads[None], heads_blend]))[:, first]
         regressor = model.keypoints.regression_weights.double().numpy()
         joint_weights = regressor @ weights
-        flat = basis.transpose(1, 0, 2).reshape(len(weights), -1)
-        moments = np.stack([(weights * row[:, None]).T @ flat for row in regressor])  # (17, G, (1 + A)*3)
-        moments = moments.reshape(len(regressor), count, -1, 3).transpose(2, 0, 1, 3)
+        moments = np.stack([_moment(row, weights, basis) for row in regressor], axis=1)  # (1 + A, 17, G, 3)
         moments = moments - joint_weights[:, :, None] * basis_heads[:, None]
 
         self.vertex_weights, self.joint_weights = self._tensor(weights[chosen]), self._tensor(joint_weights)
@@ -227,6 +225,16 @@ def _groups(model: BodyModel) -> tuple[list[tuple[str, str, float]], list[int], 
         groups.append(key)
         parents.append(above)
     return groups, parents, np.array(group_of)
+
+
+def _moment(row: np.ndarray, weights: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """(1 + A, G, 3): sum over the vertices of a key point's weight x skinning weight x place."""
+    some = np.flatnonzero(row)
+    groups = np.flatnonzero(weights[some].any(0))
+    places = basis[:, some].transpose(1, 0, 2).reshape(len(some), -1)
+    moment = np.zeros((weights.shape[1], places.shape[1]))
+    moment[groups] = (weights[np.ix_(some, groups)] * row[some, None]).T @ places
+    return moment.reshape(len(moment), -1, 3).transpose(1, 0, 2)
 
 
 def _normals(model: BodyModel) -> np.ndarray:

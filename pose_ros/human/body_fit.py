@@ -67,7 +67,7 @@ class BodyFit:
 
     def __init__(self, config: BodyFitConfig, skeleton: Skeleton, device: str | torch.device = "cpu") -> None:
         self.config, self.skeleton = config, skeleton
-        self.poser = Poser(spread_vertices(CELL), device)
+        self.poser = Poser(spread_vertices(), device)
         self.segment = Segment(config.segment, skeleton)
         self._solver = Solver(config, self.poser, Bias(skeleton, self.poser.device))
         self._coco = skeleton.indices(*COCO_17.joints)
@@ -211,7 +211,7 @@ def _carrier(joint: str) -> str | None:
     return None
 
 
-def spread_vertices(cell: float) -> np.ndarray:
+def spread_vertices(cell: float = CELL) -> np.ndarray:
     """Indices of anny's vertices, one in each cell (m) of a grid: the one nearest to the mean of its cell."""
     xyz = body_model().rest_vertices
     _, cells = np.unique(np.floor(xyz / cell).astype(int), axis=0, return_inverse=True)
