@@ -17,24 +17,32 @@ from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import rotation_exp, rotation_log
 
 # Points of MediaPipe's face mesh that grimaces move little, mm in the head's frame (origin between the ears,
-# x forward, y left, z up): means over people and looks; bench/fit_face_template.py measures them.
+# x forward, y left, z up), and the x of the skin that depth sees there, as meshes draw noses long: means over
+# people and looks, which bench/fit_face_template.py measures.
 TEMPLATE_MM = {
-    33: (87, -51, 18), 133: (94, -20, 17), 362: (94, 20, 17), 263: (87, 51, 18),
-    1: (134, 0, -29), 4: (136, 0, -21), 6: (116, 0, 14), 168: (111, 0, 24),
-    10: (106, 0, 79), 234: (28, -80, 2), 454: (28, 80, 2), 127: (33, -81, 18),
-    356: (33, 81, 18), 54: (71, -69, 60), 284: (71, 69, 60), 67: (97, -40, 76),
-    297: (97, 40, 76), 5: (133, 0, -12), 195: (127, 0, -3), 197: (122, 0, 5),
-    48: (116, -20, -26), 278: (116, 20, -26), 50: (93, -54, -19), 280: (93, 54, -19),
-    117: (87, -59, -1), 346: (87, 59, -1), 93: (28, -78, -15), 323: (28, 78, -15),
+    33: (87, -51, 18, 87), 133: (94, -20, 17, 93), 362: (94, 20, 17, 93), 263: (87, 51, 18, 87),
+    1: (134, 0, -29, 107), 4: (136, 0, -21, 104), 6: (116, 0, 14, 98), 168: (111, 0, 24, 99),
+    10: (106, 0, 79, 98), 234: (28, -80, 2, 28), 454: (28, 80, 2, 28), 127: (33, -81, 18, 30),
+    356: (33, 81, 18, 30), 54: (71, -69, 60, 67), 284: (71, 69, 60, 67), 67: (97, -40, 76, 91),
+    297: (97, 40, 76, 91), 5: (133, 0, -12, 103), 195: (127, 0, -3, 101), 197: (122, 0, 5, 99),
+    48: (116, -20, -26, 101), 278: (116, 20, -26, 101), 50: (93, -54, -19, 84), 280: (93, 54, -19, 84),
+    117: (87, -59, -1, 79), 346: (87, 59, -1, 79), 93: (28, -78, -15, 28), 323: (28, 78, -15, 28),
 }  # fmt: skip
 INDICES = np.array(list(TEMPLATE_MM))
-TEMPLATE = np.array(list(TEMPLATE_MM.values())) / 1e3
+TEMPLATE = np.array(list(TEMPLATE_MM.values()))[:, :3] / 1e3
+SKIN = np.array(list(TEMPLATE_MM.values()))[:, [3, 1, 2]] / 1e3
 APART = 0.04  # m, depths that far from the face's median are of something else
 
 
 @dataclass(frozen=True)
 class HeadConfig:
     min_logit: float = option(2.0, "face meshes below this logit are not believed", range=(-20.0, 20.0))
+    mesh_sigma: float = option(
+        7.0, "error of how a mesh is turned, beside that of depth", unit="deg", range=(0.1, 90.0)
+    )
+    depth_sigma: float = option(
+        0.05, "error of one depth of a face; neighbours' are alike", unit="m", range=(0.001, 1.0)
+    )
     look_sigma: float = option(8.0, "error of one look at a face", unit="deg", range=(0.1, 90.0))
     turning: float = option(
         40.0, "how far a head may turn unseen in one second", unit="deg", range=(0.1, 1000.0)
@@ -88,15 +96,13 @@ def look_at_heads(
     mesh = points[faces][:, INDICES]
     middle = mesh.mean(1)
     rays = camera.rays(middle[:, :2])
-    view = _view(rays)
-    shape, mean = TEMPLATE - TEMPLATE.mean(0), TEMPLATE.mean(0)
-    rotation = view @ _turn(shape, mesh - middle[:, None])
-    ahead = np.einsum("ni,ki->nk", rotation[:, 2], TEMPLATE)
+    mean = TEMPLATE.mean(0)
+    rotation = _view(rays) @ _turn(TEMPLATE - mean, mesh - middle[:, None])
     # Nearest pixels will do: where the skin is steep its neighbours are as wrong on the other side.
     u, v = np.rint(mesh[..., 0]).astype(int), np.rint(mesh[..., 1]).astype(int)
     inside = (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
     skin = np.where(inside, depth[v.clip(0, camera.height - 1), u.clip(0, camera.width - 1)], np.nan)
-    distance, spread = _robust_mean(np.where(skin > 0, skin, np.nan) - ahead)
+    rotation, distance, spread = _fit_depth(rotation, np.where(skin > 0, skin, np.nan), config)
     turned = np.einsum("nij,j->ni", rotation, mean)
     position = rays * (distance + turned[:, 2])[:, None] - turned
     looks.rotation[person[faces]] = rotation
@@ -169,10 +175,37 @@ def _turn(shape: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return left @ right
 
 
-def _robust_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (N,) of values (N,K) without those far from their median, NaN = none, and its error (N,), m.
+def _fit_depth(
+    rotation: np.ndarray, skin: np.ndarray, config: HeadConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotations (N,3,3) bent to what depth (N,K) says, distance (N,) of the heads and its error (N,), m.
 
-    Errors of neighbouring pixels are alike: they count as a tenth as many.
+    Least squares in distance and two small turns about the camera's x and y, which the mesh's rotation holds
+    by `mesh_sigma`; depths off the face lose weight (Cauchy). Where too few are on it the mesh's rotation
+    stays and the distance is NaN.
+    """
+    tilt, prior = np.zeros((len(rotation), 2)), 1 / np.radians(config.mesh_sigma) ** 2
+    start = rotation
+    for _ in range(3):
+        arm = SKIN @ np.swapaxes(rotation, -1, -2)
+        residual = skin - arm[..., 2]
+        distance, near, error = _robust_mean(residual)
+        off = np.nan_to_num(residual - distance[:, None])
+        weight = near / (1 + (off / (APART / 2)) ** 2) / config.depth_sigma**2
+        rows = np.stack([np.ones_like(off), arm[..., 1], -arm[..., 0]], axis=-1)
+        normal = np.einsum("nki,nk,nkj->nij", rows, weight, rows) + np.diag([1e-9, prior, prior])
+        right = np.einsum("nki,nk,nk->ni", rows, weight, off)
+        right[:, 1:] -= prior * tilt
+        tilt = tilt + np.linalg.solve(normal, right[..., None])[:, 1:, 0]
+        tilt = np.where(np.isnan(distance)[:, None], 0.0, tilt)
+        rotation = rotation_exp(np.concatenate([tilt, np.zeros((len(tilt), 1))], axis=-1)) @ start
+    return rotation, distance, error
+
+
+def _robust_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (N,) of values (N,K) without those far from their median, which are left (N,K), its error (N,).
+
+    Errors of neighbouring pixels are alike: ten of them count as one. NaN where less than a quarter is left.
     """
     ordered = np.sort(values, axis=-1)  # NaN last
     count = np.isfinite(values).sum(-1)
@@ -180,6 +213,6 @@ def _robust_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     near = np.abs(values - median[:, None]) < APART
     many = np.maximum(near.sum(-1), 1)
     mean = np.where(near, values, 0.0).sum(-1) / many
-    error = np.sqrt(np.where(near, (values - mean[:, None]) ** 2, 0.0).sum(-1) / many)
-    enough = near.sum(-1) >= len(INDICES) // 4
-    return np.where(enough, mean, np.nan), error / np.sqrt(np.maximum(many / 10, 1)) + 0.003
+    spread = np.sqrt(np.where(near, (values - mean[:, None]) ** 2, 0.0).sum(-1) / many)
+    enough = near.sum(-1) >= values.shape[1] // 4
+    return np.where(enough, mean, np.nan), near, spread / np.sqrt(np.maximum(many / 10, 1)) + 0.003
