@@ -5,7 +5,9 @@ a at steps of dt follows a steady motion (1 - a) / a dt late; so much of the smo
 stands out from the velocity's own noise. Time comes from stamps: any rate, gaps, repeated and late frames.
 
 The covariance does not believe that errors are white. What a network gets wrong in one frame it gets wrong in
-the next, too: only the share of the variance that trembles (`jitter_share`) is averaged away, the rest stays.
+the next, too: a twentieth of the variance trembles from frame to frame and is smoothed away, the rest stays,
+so what is measured is averaged, but never thought better for being averaged. By the same share, a joint that
+trembles more than its covariance allows is more wrong than it says.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from pose_ros.skeleton import Skeleton
 from pose_ros.types import Keypoints3D, Origin
 
 MOVES_ALIKE = 0.2  # m/s; a velocity of so much is as likely motion as noise
+TREMBLE_CUTOFF = 0.7  # Hz
+MOVING = 0.03  # m/(m/s) that moving joints are more wrong, by lag, blur and what limbs hide
 LEAST_STEADINESS = 0.2  # however little is known of a joint, it follows what is measured
 # How motion leaves what is predicted: error of the velocity (m/s), acceleration (m/s²), share of the way.
 START, ACCELERATES, BENDS = 0.05, 1.5, 0.4
@@ -45,7 +49,10 @@ class SmoothConfig:
         range=(0.001, 10.0),
     )
     jitter_share: float = option(
-        0.4, "share of a joint's variance that is new in every frame", range=(0.0, 1.0)
+        0.05, "share of a joint's variance that is new in every frame", range=(0.01, 1.0)
+    )
+    least_sigma: float = option(
+        0.012, "no joint is known better than this, a coordinate", unit="m", range=(0.0, 0.1)
     )
     decay: float = option(0.3, "time in which a predicted motion dies down", unit="s", range=(0.01, 10.0))
     max_gap: float = option(0.3, "a longer gap between stamps starts anew", unit="s", range=(0.0, 60.0))
@@ -55,26 +62,25 @@ class SmoothConfig:
 class SmoothState:
     """What the filter knows of one person of K joints; make one for each track, the smoother fills it.
 
-    level: (K,3) m, the plain One-Euro's output, late by `lag` (K,) s. ahead: (K,3) m, what makes that up.
-    drift: (K,3) m/s, of what is measured against the level; it sets the cut-off. velocity: (K,3) m/s.
-    jitter, bias: (K,3,3) m², the two parts of the covariance. NaN = unknown.
+    motion: (6,K,3), by rows: what was measured last (m), how fast it had moved (m/s); the plain One-Euro's
+    level (m), what makes up its lag (m), the speed of what is measured against the level, which sets the
+    cut-off (m/s), the joint's velocity (m/s). covariance: (K,3,3) m². trembling: (K,) m², variance of a
+    coordinate from frame to frame. step: s, between the latest two frames. NaN = unknown.
     """
 
     stamp_ns: int | None = None
-    level: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    ahead: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    drift: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    jitter: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, 3)))
-    bias: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, 3)))
+    step: float = 0.0
+    motion: np.ndarray = field(default_factory=lambda: np.zeros((6, 0, 3)))
+    covariance: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, 3)))
+    trembling: np.ndarray = field(default_factory=lambda: np.zeros(0))
     score: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
-    def start(self, keypoints: Keypoints3D, n: int, stamp_ns: int, jitter_share: float) -> None:
+    def start(self, keypoints: Keypoints3D, n: int, stamp_ns: int) -> None:
         """Forget everything but person n of this frame."""
-        self.stamp_ns, self.level, self.score = stamp_ns, keypoints.xyz[n].copy(), keypoints.score[n].copy()
-        self.ahead, self.drift, self.velocity = (np.zeros_like(self.level) for _ in range(3))
-        self.jitter = jitter_share * keypoints.covariance[n]
-        self.bias = (1 - jitter_share) * keypoints.covariance[n]
+        xyz, zero = keypoints.xyz[n], np.zeros_like(keypoints.xyz[n])
+        self.stamp_ns, self.step, self.score = stamp_ns, 1.0, keypoints.score[n]
+        self.motion = np.stack([xyz, np.full_like(xyz, np.nan), xyz, zero, zero, zero])
+        self.covariance, self.trembling = keypoints.covariance[n], np.zeros(len(xyz))
 
 
 class Smoother:
@@ -95,12 +101,13 @@ class Smoother:
             return keypoints
         gap = self.config.max_gap * 1e9
         for n, state in enumerate(states):
-            old = state.stamp_ns is None or state.level.shape != keypoints.xyz[n].shape
+            old = state.stamp_ns is None or state.motion.shape[1:] != keypoints.xyz[n].shape
             if old or abs(stamp_ns - state.stamp_ns) > gap:
-                state.start(keypoints, n, stamp_ns, self.config.jitter_share)
+                state.start(keypoints, n, stamp_ns)
         going = [n for n, state in enumerate(states) if stamp_ns > state.stamp_ns]
         if going:
-            self._step([states[n] for n in going], keypoints.select(going), stamp_ns)
+            seen = keypoints if len(going) == len(states) else keypoints.select(going)
+            self._step([states[n] for n in going], seen, stamp_ns)
         return self._read(states, stamp_ns, keypoints.skeleton, keypoints.origin)
 
     def predict(self, states: Sequence[SmoothState], stamp_ns: int, skeleton: Skeleton) -> Keypoints3D:
@@ -113,40 +120,40 @@ class Smoother:
         return self._read(states, stamp_ns, skeleton)
 
     def _step(self, states: list[SmoothState], seen: Keypoints3D, stamp_ns: int) -> None:
-        config, share = self.config, self.config.jitter_share
-        step = np.array([stamp_ns - state.stamp_ns for state in states])[:, None] * 1e-9
-        level, drift, velocity, jitter, bias = (
-            np.stack([getattr(state, name) for state in states])
-            for name in ("level", "drift", "velocity", "jitter", "bias")
-        )
-        fresh = np.isnan(level[..., 0])
+        config = self.config
+        step = np.array([[stamp_ns - state.stamp_ns] for state in states]) * 1e-9
+        before = np.array([[state.step] for state in states])
+        last, slope, level, _, drift, velocity = np.stack([state.motion for state in states], axis=1)
+        covariance = np.stack([state.covariance for state in states])
+        trembling = np.stack([state.trembling for state in states])
+        seconds, fresh = step[..., None], np.isnan(level[..., 0])
+        # Two slopes of a motion that is steady but for white noise differ by its variance times this.
+        apart = 2 * (step**-2 + before**-2 + 1 / (step * before))
+        now = (seen.xyz - last) / seconds
+        bend = _square(now - slope) / (3 * apart)
+        trembling = trembling + np.nan_to_num(_gain(TREMBLE_CUTOFF, step) * (bend - trembling))
         # What is not measured with certainty is smoothed more, however fast it seems to move.
-        sigma = np.sqrt(np.trace(seen.covariance, axis1=-2, axis2=-1))
-        steady = np.clip(config.usual_sigma / np.nan_to_num(sigma, nan=np.inf), LEAST_STEADINESS, 1.0)
+        sigma = np.sqrt(np.einsum("nkii->nk", seen.covariance))
+        steady = np.clip(config.usual_sigma / np.maximum(sigma, 1e-9), LEAST_STEADINESS, 1.0)
         away = seen.xyz - level
-        drift = drift + _gain(config.speed_cutoff, step)[..., None] * (away / step[..., None] - drift)
-        cutoff = (config.min_cutoff + config.beta * _norm(drift)) * steady
+        drift = drift + _gain(config.speed_cutoff, step)[..., None] * (away / seconds - drift)
+        cutoff = (config.min_cutoff + config.beta * np.sqrt(_square(drift))) * steady
         gain = np.where(fresh, 1.0, _gain(cutoff, step))[..., None]
         moved = gain * away
-        follow = _gain(config.velocity_cutoff, step)[..., None] * steady[..., None]
-        velocity = velocity + follow * (moved / step[..., None] - velocity)
-        fresh = fresh[..., None]
-        level = np.where(fresh, seen.xyz, level + moved)
-        drift, velocity = np.where(fresh, 0.0, drift), np.where(fresh, 0.0, velocity)
-        speed2 = (velocity**2).sum(-1, keepdims=True)
-        lag = (1 - gain) / gain * step[..., None]
-        ahead = config.make_up_lag * lag * velocity * speed2 / (speed2 + MOVES_ALIKE**2)
-        gain, fresh = gain[..., None], fresh[..., None]
-        jitter = np.where(
-            fresh, share * seen.covariance, (1 - gain) ** 2 * jitter + gain**2 * share * seen.covariance
-        )
-        bias = np.where(
-            fresh, seen.covariance * (1 - share), bias + gain * ((1 - share) * seen.covariance - bias)
-        )
+        follow = (_gain(config.velocity_cutoff, step) * steady)[..., None]
+        velocity = velocity + follow * (moved / seconds - velocity)
+        level = level + moved
+        covariance = covariance + gain[..., None] * (seen.covariance - covariance)
+        if fresh.any():
+            velocity[fresh], drift[fresh] = 0.0, 0.0
+            level[fresh], covariance[fresh] = seen.xyz[fresh], seen.covariance[fresh]
+        speed2 = _square(velocity)[..., None]
+        stands_out = speed2 / (speed2 + MOVES_ALIKE**2)
+        ahead = config.make_up_lag * (1 - gain) / gain * seconds * velocity * stands_out
+        motion = np.stack([seen.xyz, now, level, ahead, drift, velocity], axis=1)
         for n, state in enumerate(states):
-            state.stamp_ns, state.score = stamp_ns, seen.score[n]
-            state.level, state.ahead, state.drift, state.velocity = level[n], ahead[n], drift[n], velocity[n]
-            state.jitter, state.bias = jitter[n], bias[n]
+            state.stamp_ns, state.step, state.score = stamp_ns, float(step[n, 0]), seen.score[n]
+            state.motion, state.covariance, state.trembling = motion[n], covariance[n], trembling[n]
 
     def _read(
         self,
@@ -155,23 +162,27 @@ class Smoother:
         skeleton: Skeleton,
         seen_origin: np.ndarray | None = None,
     ) -> Keypoints3D:
-        level, ahead, velocity, jitter, bias, score = (
+        _, _, level, ahead, _, velocity = np.stack([state.motion for state in states], axis=1)
+        covariance, trembling, score = (
             np.stack([getattr(state, name) for state in states])
-            for name in ("level", "ahead", "velocity", "jitter", "bias", "score")
+            for name in ("covariance", "trembling", "score")
         )
-        step = np.array([stamp_ns - state.stamp_ns for state in states])[:, None] * 1e-9
-        decay = self.config.decay
-        travel = np.where(step > 0, decay * (1 - np.exp(-np.abs(step) / decay)), step)
+        step = np.array([[stamp_ns - state.stamp_ns] for state in states]) * 1e-9
+        decay, ahead_of = self.config.decay, np.maximum(step, 0.0)
+        travel = np.where(step > 0, decay * (1 - np.exp(-ahead_of / decay)), step)
         xyz = level + ahead + velocity * travel[..., None]
-        spread = (START * travel) ** 2 + (ACCELERATES * step**2 / 2) ** 2
-        spread = spread + (BENDS * step) ** 2 * (velocity**2).sum(-1)
-        covariance = jitter + bias + spread[..., None, None] * np.eye(3)
-        known = ~np.isnan(xyz).any(-1)
+        claimed = np.einsum("nkii->nk", covariance) / 3
+        true = np.maximum(trembling / self.config.jitter_share, self.config.least_sigma**2)
+        spread = np.maximum(true - claimed, 0.0)
+        spread += (MOVING**2 + (BENDS * step) ** 2) * _square(velocity)
+        spread += (START * travel) ** 2 + (ACCELERATES * step**2 / 2) ** 2
+        covariance = covariance + spread[..., None, None] * np.eye(3)
+        known = ~np.isnan(xyz[..., 0])
         origin = np.full(known.shape, Origin.PREDICTED, np.uint8)
         if seen_origin is not None:
             origin = np.where(seen_origin != Origin.UNKNOWN, seen_origin, origin)
         origin = np.where(known, origin, Origin.UNKNOWN).astype(np.uint8)
-        score = np.where(known, score * np.exp(-np.maximum(step, 0) / decay), 0.0)
+        score = np.where(known, score * np.exp(-ahead_of / decay), 0.0)
         return Keypoints3D(xyz, score, covariance, origin, skeleton)
 
 
@@ -181,5 +192,6 @@ def _gain(cutoff: np.ndarray | float, step: np.ndarray) -> np.ndarray:
     return rate / (rate + 1)
 
 
-def _norm(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt((vectors**2).sum(-1))
+def _square(vectors: np.ndarray) -> np.ndarray:
+    """Squared length (...) of vectors (...,3)."""
+    return np.einsum("...i,...i->...", vectors, vectors)

@@ -107,10 +107,10 @@ def test_gaps_start_anew_repeated_and_late_frames_change_nothing():
     for n in range(10):
         see(0.1 * n, 1 + n / 30)
     again = see(0.9, 1 + 9 / 30)
-    before = state.level.copy()
+    before = state.motion.copy()
     np.testing.assert_array_equal(see(5.0, 1 + 9 / 30).xyz, again.xyz)  # repeated
     late = see(7.0, 1 + 8 / 30)
-    np.testing.assert_array_equal(state.level, before)
+    np.testing.assert_array_equal(state.motion, before)
     assert np.all(late.xyz < again.xyz)  # where the person was then
     np.testing.assert_array_equal(see(9.0, 3.0).xyz, 9.0)  # gap
     np.testing.assert_array_equal(see(2.0, 1.0).xyz, 2.0)  # the clock was set back
@@ -157,20 +157,24 @@ def test_people_do_not_mix_and_may_have_been_seen_at_different_times():
 
 
 @pytest.mark.parametrize("moving", [False, True])
-def test_the_covariance_covers_the_truth_though_errors_last(moving):
-    """Two fifths of the variance tremble, the rest lasts for 0.3 s: it must not be averaged away."""
-    stamps = stamps_of(30, 20.0)
-    rng, sigma = np.random.default_rng(5), 0.02
-    stays = np.exp(-1 / 30 / 0.3)
+@pytest.mark.parametrize("claimed", [0.02, 0.01])
+def test_the_covariance_covers_the_truth_though_errors_last(moving, claimed):
+    """Errors as the fit was measured to make: little trembles, the rest lasts a second; claimed or not."""
+    stamps = stamps_of(30, 40.0)
+    rng, sigma, trembles = np.random.default_rng(5), 0.02, 0.03
+    stays = np.exp(-1 / 30)
     bias = rng.normal(size=(len(stamps), K, 3))
     for n in range(1, len(stamps)):
         bias[n] = stays * bias[n - 1] + np.sqrt(1 - stays**2) * bias[n]
-    noise = sigma * (np.sqrt(0.6) * bias + np.sqrt(0.4) * rng.normal(size=bias.shape))
+    noise = np.sqrt(1 - trembles) * bias + np.sqrt(trembles) * rng.normal(size=bias.shape)
     truth = (wave(stamps) if moving else np.zeros((len(stamps), 3)))[:, None]
-    smoothed, covariance = run(truth + noise, stamps, sigma=sigma)
+    smoothed, covariance = run(truth + sigma * noise, stamps, sigma=claimed)
     error = (smoothed - truth)[30:]
     distance = np.einsum("tki,tkij,tkj->tk", error, np.linalg.inv(covariance[30:]), error)
-    assert 0.90 < np.mean(distance < 7.815) < 0.98
+    covered = np.mean(distance < 7.815)
+    assert covered > 0.90
+    if not moving:  # what moves was measured to be more wrong than here
+        assert covered < 0.98
 
 
 def test_four_people_take_well_under_a_millisecond():
