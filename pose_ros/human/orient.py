@@ -15,7 +15,7 @@ import numpy as np
 from pose_ros.config import option
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.human.head import HeadConfig, HeadLooks, HeadState, follow_heads
-from pose_ros.human.twist import Twist, TwistConfig, carry, cross, follow, hinge_seen
+from pose_ros.human.twist import Twist, TwistConfig, carry, cross, dot, follow, hinge_seen
 from pose_ros.human.twist import length as _length
 from pose_ros.skeleton import Skeleton
 from pose_ros.types import Keypoints3D
@@ -167,7 +167,7 @@ def _trunk_axes(xyz: np.ndarray, hips: np.ndarray, config: OrientConfig) -> tupl
     z = np.empty((len(xyz), 3, 3))
     z[:, 0] = z[:, 1] = _unit(middle[:, 1] - middle[:, 0])
     z[:, 2] = _unit(cross(middle[:, 3] - middle[:, 2], apart[:, 2]))
-    along = np.sum(apart[:, :3] * z, axis=-1, keepdims=True)
+    along = dot(apart[:, :3], z)
     y = _unit(apart[:, :3] - along * z)
     error = np.einsum("nhij,ni,nj->n", hips, z[:, 0], z[:, 0]) / np.maximum(
         _length(apart[:, 0])[:, 0] ** 2, 1e-6
@@ -306,5 +306,5 @@ def _axes(z: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    norm = np.linalg.norm(vector, axis=-1, keepdims=True)
+    norm = _length(vector)
     return vector / np.where(norm > 1e-9, norm, np.nan)

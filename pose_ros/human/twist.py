@@ -120,7 +120,7 @@ def hinge_seen(
     sine = length(across)
     normal = across / np.maximum(sine, 1e-9)
     # Errors along the normal turn the plane: those of the end joint against the upper bone's line.
-    overhang = np.sum(upper * lower, axis=-1, keepdims=True) * lower_length / upper_length
+    overhang = dot(upper, lower) * lower_length / upper_length
     share = np.concatenate([overhang, -1 - overhang, np.ones_like(overhang)], axis=-1)
     variance = np.einsum("...jab,...a,...b->...j", covariance, normal, normal) + config.joint_sigma**2
     variance = np.sum(share**2 * variance, axis=-1, keepdims=True) / lower_length**2
@@ -131,17 +131,20 @@ def hinge_seen(
 
 def carry(vector: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Vectors (…,3) across unit vectors `before`, moved by the least turn that takes these to `after`."""
-    ahead = np.sum(vector * after, axis=-1, keepdims=True)
-    cosine = np.sum(before * after, axis=-1, keepdims=True)
-    moved = vector - (before + after) * (ahead / np.maximum(1 + cosine, 1e-6))
+    moved = vector - (before + after) * (dot(vector, after) / np.maximum(1 + dot(before, after), 1e-6))
     # Steps add up rounding errors, and of opposite directions no turn is the least.
-    moved = moved - after * np.sum(moved * after, axis=-1, keepdims=True)
+    moved = moved - after * dot(moved, after)
     return moved * (length(vector) / np.maximum(length(moved), 1e-12))
 
 
 def length(vector: np.ndarray) -> np.ndarray:
     """(…,1) of vectors (…,3)."""
-    return np.sqrt(np.einsum("...i,...i->...", vector, vector))[..., None]
+    return np.sqrt(dot(vector, vector))
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(…,1) of (…,3) and (…,3)."""
+    return np.einsum("...i,...i->...", a, b)[..., None]
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
