@@ -27,11 +27,13 @@ LATE = 0.5  # s; a frame older than that by more is of a clock that was set back
 # Weights of what makes two sightings unlike, each in [0,1]; the image counts less and less after a loss.
 PLACE, IMAGE, CLOTHES = 0.5, 0.25, 0.25
 IMAGE_FADES = 0.3  # s
-UNLIKE = 0.55  # sightings less alike are of two people
+UNLIKE = 0.65  # sightings less alike are of two people
+LOOKS_SAME, LOST = 0.4, 0.1  # unlikeness in the image of who looks the same; added for who was lost long ago
+DUE = 0.8  # of the distance a person may be off
 STROLL = 1.2  # m/s by which the place of someone out of sight grows uncertain
 FARTHEST = 3.0  # m; however long someone is lost
 GOES_ON = 0.8  # s in which the motion of someone out of sight dies down
-VELOCITY_CUTOFF, FASTEST = 1.5, 4.0  # Hz, m/s
+VELOCITY_CUTOFF, FASTEST = 0.8, 3.0  # Hz, m/s
 SAME_BODY = 0.15  # m, median distance of joints below which two skeletons are on one body
 SAME_IMAGE = 0.5  # OKS of two skeletons on one body where depth does not tell
 
@@ -201,7 +203,14 @@ class Identity(Generic[T]):
         image_weight, clothes_weight = IMAGE * fresh, CLOTHES + IMAGE * (1 - fresh)
         # Where clothes cannot be compared, the place speaks for them.
         clothes = np.where(np.isnan(clothes), place, clothes)
-        return np.where(place < 1, PLACE * place + image_weight * image + clothes_weight * clothes, np.inf)
+        # Half a torso that is hidden can put a person's place far off; who looks the same has not gone.
+        reached = (place < 1) | ((place < 2) & (image < LOOKS_SAME))
+        place = np.minimum(place, 1)
+        cost = PLACE * place + image_weight * image + clothes_weight * clothes
+        cost = np.where(reached, cost + LOST * (1 - fresh), np.inf)
+        # Bodies exclude each other: where someone is due, nobody else can be.
+        due = (place < DUE) & (fresh > 0.5)
+        return np.where(due, np.minimum(cost, 0.99 * UNLIKE), cost)
 
     def _doubles(self, seen: list[_Sighting], found: list[Track[T] | None]) -> set[int]:
         """Positions of skeletons on a body that another skeleton has already.
