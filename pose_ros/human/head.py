@@ -20,13 +20,13 @@ from pose_ros.geometry.rigid import rotation_exp, rotation_log
 # x forward, y left, z up), and the x of the skin that depth sees there, as meshes draw noses long: means over
 # people and looks, which bench/fit_face_template.py measures.
 TEMPLATE_MM = {
-    33: (87, -51, 18, 87), 133: (94, -20, 17, 93), 362: (94, 20, 17, 93), 263: (87, 51, 18, 87),
-    1: (134, 0, -29, 107), 4: (136, 0, -21, 104), 6: (116, 0, 14, 98), 168: (111, 0, 24, 99),
-    10: (106, 0, 79, 98), 234: (28, -80, 2, 28), 454: (28, 80, 2, 28), 127: (33, -81, 18, 30),
-    356: (33, 81, 18, 30), 54: (71, -69, 60, 67), 284: (71, 69, 60, 67), 67: (97, -40, 76, 91),
-    297: (97, 40, 76, 91), 5: (133, 0, -12, 103), 195: (127, 0, -3, 101), 197: (122, 0, 5, 99),
-    48: (116, -20, -26, 101), 278: (116, 20, -26, 101), 50: (93, -54, -19, 84), 280: (93, 54, -19, 84),
-    117: (87, -59, -1, 79), 346: (87, 59, -1, 79), 93: (28, -78, -15, 28), 323: (28, 78, -15, 28),
+    33: (88, -50, 18, 88), 133: (94, -19, 17, 92), 362: (94, 19, 17, 92), 263: (88, 50, 18, 88),
+    1: (133, 0, -27, 107), 4: (135, 0, -20, 108), 6: (116, 0, 14, 96), 168: (111, 0, 24, 100),
+    10: (106, 0, 78, 97), 234: (31, -77, 1, 45), 454: (31, 77, 1, 45), 127: (35, -79, 17, 46),
+    356: (35, 79, 17, 46), 54: (72, -67, 59, 65), 284: (72, 67, 59, 65), 67: (97, -39, 75, 89),
+    297: (97, 39, 75, 89), 5: (132, 0, -10, 105), 195: (127, 0, -2, 102), 197: (121, 0, 6, 101),
+    48: (116, -20, -24, 100), 278: (116, 20, -24, 100), 50: (94, -53, -18, 84), 280: (94, 53, -18, 84),
+    117: (87, -58, 0, 79), 346: (87, 58, 0, 79), 93: (30, -76, -15, 49), 323: (30, 76, -15, 49),
 }  # fmt: skip
 INDICES = np.array(list(TEMPLATE_MM))
 TEMPLATE = np.array(list(TEMPLATE_MM.values()))[:, :3] / 1e3
@@ -185,18 +185,18 @@ def _fit_depth(
     stays and the distance is NaN.
     """
     tilt, prior = np.zeros((len(rotation), 2)), 1 / np.radians(config.mesh_sigma) ** 2
-    start = rotation
-    for _ in range(3):
+    start, hold = rotation, np.diag([1e-9, prior, prior])
+    for _ in range(2):
         arm = SKIN @ np.swapaxes(rotation, -1, -2)
         residual = skin - arm[..., 2]
         distance, near, error = _robust_mean(residual)
         off = np.nan_to_num(residual - distance[:, None])
         weight = near / (1 + (off / (APART / 2)) ** 2) / config.depth_sigma**2
         rows = np.stack([np.ones_like(off), arm[..., 1], -arm[..., 0]], axis=-1)
-        normal = np.einsum("nki,nk,nkj->nij", rows, weight, rows) + np.diag([1e-9, prior, prior])
-        right = np.einsum("nki,nk,nk->ni", rows, weight, off)
-        right[:, 1:] -= prior * tilt
-        tilt = tilt + np.linalg.solve(normal, right[..., None])[:, 1:, 0]
+        weighed = np.swapaxes(rows * weight[..., None], -1, -2)
+        right = weighed @ off[..., None]
+        right[:, 1:, 0] -= prior * tilt
+        tilt = tilt + np.linalg.solve(weighed @ rows + hold, right)[:, 1:, 0]
         tilt = np.where(np.isnan(distance)[:, None], 0.0, tilt)
         rotation = rotation_exp(np.concatenate([tilt, np.zeros((len(tilt), 1))], axis=-1)) @ start
     return rotation, distance, error
