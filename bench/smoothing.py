@@ -175,11 +175,12 @@ def main() -> None:
     settings: list[tuple[str, str, Filter]] = [
         ("unfiltered", "-", lambda points, stamps: points),
         ("filters/one_euro.py", "0", one_euro),
-        ("default", "1", smooth_filter()),
     ]
+    default = SmoothConfig()
     for made_up, cutoff, beta in [*product((1.0,), CUTOFFS, BETAS), *product((0.0,), CUTOFFS, (6.0,))]:
         run = smooth_filter(min_cutoff=cutoff, beta=beta, make_up_lag=made_up)
-        settings.append((f"{cutoff:g} Hz, {beta:g} Hz/(m/s)", f"{made_up:g}", run))
+        usual = (cutoff, beta, made_up) == (default.min_cutoff, default.beta, default.make_up_lag)
+        settings.append((f"{cutoff:g} Hz, {beta:g} Hz/(m/s)" + " *" * usual, f"{made_up:g}", run))
     rows = []
     for name, made_up, run in settings:
         row = synthetic(run, 1e-3 * arguments.noise, arguments.rate) | (
@@ -193,6 +194,7 @@ def main() -> None:
             flush=True,
         )
         rows.append(row | {"name": name, "lag made up": made_up})
+    print("* the default")
     if arguments.png:
         draw([row for row in rows if row["name"] != "unfiltered"], arguments.png)
 

@@ -26,7 +26,8 @@ TREMBLE_CUTOFF = 0.7  # Hz
 MOVING = 0.03  # m/(m/s) that moving joints are more wrong, by lag, blur and what limbs hide
 LEAST_STEADINESS = 0.2  # however little is known of a joint, it follows what is measured
 # How motion leaves what is predicted: error of the velocity (m/s), acceleration (m/s²), share of the way.
-START, ACCELERATES, BENDS = 0.05, 1.5, 0.4
+START, ACCELERATES, BENDS = 0.1, 2.0, 0.4
+SWING = 0.1  # s in which a limb's motion against the body dies down
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class SmoothConfig:
     least_sigma: float = option(
         0.012, "no joint is known better than this, a coordinate", unit="m", range=(0.0, 0.1)
     )
-    decay: float = option(0.3, "time in which a predicted motion dies down", unit="s", range=(0.01, 10.0))
+    decay: float = option(
+        0.6, "time in which the predicted motion of a whole body dies down", unit="s", range=(0.01, 10.0)
+    )
     max_gap: float = option(0.3, "a longer gap between stamps starts anew", unit="s", range=(0.0, 60.0))
 
 
@@ -111,9 +114,10 @@ class Smoother:
         return self._read(states, stamp_ns, keypoints.skeleton, keypoints.origin)
 
     def predict(self, states: Sequence[SmoothState], stamp_ns: int, skeleton: Skeleton) -> Keypoints3D:
-        """Where the people's joints are at another time, by a constant velocity that dies down.
+        """Where the people's joints are at another time, by constant velocities that die down.
 
-        Covariances grow; every known joint is PREDICTED. For people out of sight, or for "now".
+        A limb's motion against the body dies sooner than the body's. Covariances grow; every known joint is
+        PREDICTED. For people out of sight, or for "now".
         """
         if not states:
             return Keypoints3D.empty(skeleton)
@@ -168,21 +172,24 @@ class Smoother:
             for name in ("covariance", "trembling", "score")
         )
         step = np.array([[stamp_ns - state.stamp_ns] for state in states]) * 1e-9
-        decay, ahead_of = self.config.decay, np.maximum(step, 0.0)
-        travel = np.where(step > 0, decay * (1 - np.exp(-ahead_of / decay)), step)
-        xyz = level + ahead + velocity * travel[..., None]
+        xyz, speed2 = level + ahead, _square(velocity)
         claimed = np.einsum("nkii->nk", covariance) / 3
         true = np.maximum(trembling / self.config.jitter_share, self.config.least_sigma**2)
         spread = np.maximum(true - claimed, 0.0)
-        spread += (MOVING**2 + (BENDS * step) ** 2) * _square(velocity)
-        spread += (START * travel) ** 2 + (ACCELERATES * step**2 / 2) ** 2
+        spread += MOVING**2 * speed2
+        if step.any():
+            # Limbs swing back soon, the body as a whole goes on.
+            body = np.nan_to_num(velocity).mean(axis=1, keepdims=True)
+            swing, goes_on = (_travel(step, decay)[..., None] for decay in (SWING, self.config.decay))
+            xyz = xyz + body * goes_on + (velocity - body) * swing
+            spread += (BENDS * step) ** 2 * speed2 + (START * step) ** 2 + (ACCELERATES * step**2 / 2) ** 2
         covariance = covariance + spread[..., None, None] * np.eye(3)
         known = ~np.isnan(xyz[..., 0])
         origin = np.full(known.shape, Origin.PREDICTED, np.uint8)
         if seen_origin is not None:
             origin = np.where(seen_origin != Origin.UNKNOWN, seen_origin, origin)
         origin = np.where(known, origin, Origin.UNKNOWN).astype(np.uint8)
-        score = np.where(known, score * np.exp(-ahead_of / decay), 0.0)
+        score = np.where(known, score * np.exp(-np.maximum(step, 0.0) / self.config.decay), 0.0)
         return Keypoints3D(xyz, score, covariance, origin, skeleton)
 
 
@@ -190,6 +197,11 @@ def _gain(cutoff: np.ndarray | float, step: np.ndarray) -> np.ndarray:
     """Weight of the new sample of a first-order low-pass filter; equation 5 of the paper."""
     rate = 2 * np.pi * cutoff * step
     return rate / (rate + 1)
+
+
+def _travel(step: np.ndarray, decay: float) -> np.ndarray:
+    """Seconds that a velocity which dies down counts for; backwards it does not die."""
+    return np.where(step > 0, decay * (1 - np.exp(-np.maximum(step, 0.0) / decay)), step)
 
 
 def _square(vectors: np.ndarray) -> np.ndarray:
