@@ -15,7 +15,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from pose_ros.config import option
-from pose_ros.human.clothes import clothes_of, unlikeness
+from pose_ros.human.clothes import unlikeness
+from pose_ros.human.sighting import Sighting, sightings_of
 from pose_ros.human.similarity import similarity
 from pose_ros.types import Keypoints2D, Keypoints3D, RGBDFrame, TrackState
 
@@ -34,8 +35,6 @@ STROLL = 1.2  # m/s by which the place of someone out of sight grows uncertain
 FARTHEST = 3.0  # m; however long someone is lost
 GOES_ON = 0.8  # s in which the motion of someone out of sight dies down
 VELOCITY_CUTOFF, FASTEST = 0.8, 3.0  # Hz, m/s
-SAME_BODY = 0.15  # m, median distance of joints below which two skeletons are on one body
-SAME_IMAGE = 0.5  # OKS of two skeletons on one body where depth does not tell
 
 T = TypeVar("T")
 
@@ -62,20 +61,6 @@ class IdentityConfig:
     )
 
 
-@dataclass(frozen=True)
-class _Sighting:
-    """One person of one frame: place (3,) m of the torso, NaN = unknown; xyz (K,3) m, xy (K,2) px, box (4,).
-
-    clothes: histogram, NaN = unknown.
-    """
-
-    place: np.ndarray
-    xyz: np.ndarray
-    xy: np.ndarray
-    box: np.ndarray
-    clothes: np.ndarray
-
-
 @dataclass
 class Track(Generic[T]):
     """One person who is followed. `person` is whatever the factory given to Identity makes for each.
@@ -86,7 +71,7 @@ class Track(Generic[T]):
     id: str
     person: T
     stamp_ns: int
-    last: _Sighting
+    last: Sighting
     state: TrackState = TrackState.TENTATIVE
     age: int = 1
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(3))
@@ -127,7 +112,7 @@ class Identity(Generic[T]):
         behind = 0.0 if self._stamp_ns is None else (self._stamp_ns - stamp_ns) * 1e-9
         if behind > LATE:
             self.reset()  # a bag that starts again, or a clock that was set back
-        seen = _sightings(frame, keypoints2d, keypoints3d)
+        seen = sightings_of(frame, keypoints2d, keypoints3d)
         if 0 < behind <= LATE:
             return self._match(seen, stamp_ns)
         step = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
@@ -169,7 +154,7 @@ class Identity(Generic[T]):
                 # An id that was seen rests as long as the pool allows; one never published need not.
                 (self._free.append if known else self._free.appendleft)(track.id)
 
-    def _match(self, seen: list[_Sighting], stamp_ns: int) -> list[Track[T] | None]:
+    def _match(self, seen: list[Sighting], stamp_ns: int) -> list[Track[T] | None]:
         found: list[Track[T] | None] = [None] * len(seen)
         if seen and self.tracks:
             cost = self._unlikeness(seen, stamp_ns)
@@ -178,7 +163,7 @@ class Identity(Generic[T]):
                     found[n] = self.tracks[k]
         return found
 
-    def _unlikeness(self, seen: list[_Sighting], stamp_ns: int) -> np.ndarray:
+    def _unlikeness(self, seen: list[Sighting], stamp_ns: int) -> np.ndarray:
         """(people, tracks) in [0,1], infinite where nobody can have got from there to here."""
         config, tracks = self.config, self.tracks
         last = [track.last for track in tracks]
@@ -192,8 +177,9 @@ class Identity(Generic[T]):
         # … else in the image.
         shift = travel * [track.drift for track in tracks]
         boxes, old = np.array([one.box for one in seen]), np.array([one.box for one in last])
+        middle, before = np.array([one.middle for one in seen]), np.array([one.middle for one in last])
         size = np.maximum(np.linalg.norm(old[:, 2:] - old[:, :2], axis=-1), 1.0)
-        pixels = np.linalg.norm(_middle(boxes)[:, None] - (_middle(old) + shift), axis=-1)
+        pixels = np.linalg.norm(middle[:, None] - (before + shift), axis=-1)
         pixels = pixels / (size * (config.max_shift + lost))
         place = np.where(np.isfinite(metres), metres, pixels)
         xy = np.array([one.xy for one in last]) + shift[:, None]
@@ -212,7 +198,7 @@ class Identity(Generic[T]):
         due = (place < DUE) & (fresh > 0.5)
         return np.where(due, np.minimum(cost, 0.99 * UNLIKE), cost)
 
-    def _doubles(self, seen: list[_Sighting], found: list[Track[T] | None]) -> set[int]:
+    def _doubles(self, seen: list[Sighting], found: list[Track[T] | None]) -> set[int]:
         """Positions of skeletons on a body that another skeleton has already.
 
         Of two the one whose track is older stays. Two who have both been followed and whose motions lead
@@ -222,14 +208,14 @@ class Identity(Generic[T]):
         order = sorted(range(len(seen)), key=lambda n: -(found[n].age if found[n] else 0))
         for i, n in enumerate(order):
             for m in order[:i]:
-                if m in doubles or not _same_body(seen[n], seen[m]):
+                if m in doubles or not seen[n].is_on_body_of(seen[m]):
                     continue
                 a, b = found[n], found[m]
-                if a is None or b is None or not _same_body(a.last, b.last):
+                if a is None or b is None or not a.last.is_on_body_of(b.last):
                     doubles.add(n)
         return doubles
 
-    def _see(self, track: Track[T], seen: _Sighting, stamp_ns: int) -> None:
+    def _see(self, track: Track[T], seen: Sighting, stamp_ns: int) -> None:
         step, last = track.unseen(stamp_ns), track.last
         if 0 < step < LONGEST_STEP:
             rate = 2 * np.pi * VELOCITY_CUTOFF * step
@@ -237,31 +223,10 @@ class Identity(Generic[T]):
             velocity = (seen.place - last.place) / step
             if np.linalg.norm(velocity) < FASTEST:  # else the place was wrong, or one of them unknown
                 track.velocity = track.velocity + gain * (velocity - track.velocity)
-            drift = (_middle(seen.box) - _middle(last.box)) / step
+            drift = (seen.middle - last.middle) / step
             track.drift = track.drift + gain * (drift - track.drift)
         track.age, track.stamp_ns = track.age + 1, stamp_ns
         clothes = last.clothes if np.isnan(seen.clothes).any() else seen.clothes
         if not np.isnan(last.clothes).any():
             clothes = 0.95 * last.clothes + 0.05 * clothes
-        track.last = _Sighting(seen.place, seen.xyz, seen.xy, seen.box, clothes)
-
-
-def _sightings(frame: RGBDFrame, keypoints2d: Keypoints2D, keypoints3d: Keypoints3D) -> list[_Sighting]:
-    torso = keypoints3d.skeleton.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-    places = keypoints3d.xyz[:, torso].mean(axis=1)
-    clothes = clothes_of(frame, keypoints2d, places[:, 2])
-    rows = zip(places, keypoints3d.xyz, keypoints2d.xy, keypoints2d.box_xyxy, clothes, strict=True)
-    return [_Sighting(*row) for row in rows]
-
-
-def _same_body(a: _Sighting, b: _Sighting) -> bool:
-    if np.linalg.norm(a.place - b.place) > 1.0:
-        return False
-    apart = np.linalg.norm(a.xyz - b.xyz, axis=-1)
-    if np.isfinite(apart).sum() >= 4:
-        return bool(np.nanmedian(apart) < SAME_BODY)
-    return bool(similarity(a.xy[None], b.xy[None], a.box[None])[0, 0] > SAME_IMAGE)
-
-
-def _middle(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[..., :2] + boxes[..., 2:]) / 2
+        track.last = Sighting(seen.place, seen.xyz, seen.xy, seen.box, clothes)
