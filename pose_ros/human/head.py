@@ -31,6 +31,7 @@ TEMPLATE_MM = {
 INDICES = np.array(list(TEMPLATE_MM))
 TEMPLATE = np.array(list(TEMPLATE_MM.values()))[:, :3] / 1e3
 SKIN = np.array(list(TEMPLATE_MM.values()))[:, [3, 1, 2]] / 1e3
+OFFSET_SHARE, OFFSET_KEPT = 0.2, 1.0  # of a look in the mean of looks; s that the mean lasts
 APART = 0.04  # m, depths that far from the face's median are of something else
 
 
@@ -119,24 +120,32 @@ class HeadState:
     """What is known of heads (…), NaN where nothing is.
 
     rotation (…,3,3): camera from head. variance (…,): rad². hidden (…,): whether it counts as unobservable.
-    chest (…,3,3): camera from chest at that time.
+    chest (…,3,3): camera from chest at that time. offset (…,3): from the middle of the ears' key points to
+    the head's origin, m in the head's axes.
     """
 
     rotation: np.ndarray
     variance: np.ndarray
     hidden: np.ndarray
     chest: np.ndarray
+    offset: np.ndarray
 
     @classmethod
     def unknown(cls) -> HeadState:
         nothing = np.full((3, 3), np.nan)
-        return cls(nothing, np.array(np.nan), np.array(True), nothing)
+        return cls(nothing, np.array(np.nan), np.array(True), nothing, np.full(3, np.nan))
 
 
 def follow_heads(
-    known: HeadState, chest: np.ndarray, seen: np.ndarray, seconds: np.ndarray, config: HeadConfig
+    known: HeadState,
+    chest: np.ndarray,
+    ears: np.ndarray,
+    looks: HeadLooks,
+    seconds: np.ndarray,
+    config: HeadConfig,
 ) -> HeadState:
-    """Heads (N) after `seconds` (N,); chests (N,3,3) and looks `seen` (N,3,3) are NaN where unknown."""
+    """Heads (N) after `seconds` (N,); chests (N,3,3), ears' middles (N,3) and looks are NaN where unknown."""
+    seen = looks.rotation
     new = np.isnan(known.variance)
     carried = chest @ np.swapaxes(known.chest, -1, -2) @ known.rotation
     carried = np.where(np.isnan(carried), known.rotation, carried)
@@ -157,7 +166,22 @@ def follow_heads(
     variance = (1 - gain) * grown
     limit = np.radians(np.where(known.hidden, config.show, config.hide)) ** 2
     chest = np.where(np.isnan(chest), known.chest, chest)
-    return HeadState(rotation, variance, ~(variance < limit), chest)
+    offset = _offset(known.offset, rotation, looks.position - ears, seconds)
+    return HeadState(rotation, variance, ~(variance < limit), chest, offset)
+
+
+def _offset(known: np.ndarray, rotation: np.ndarray, seen: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """Offsets (N,3) of HeadState after `seconds`, with those just seen (N,3) in the camera's axes.
+
+    Key points come with every frame and looks do not: so that the origin does not hop between the two, looks
+    are averaged, and unconfirmed they are forgotten.
+    """
+    seen = np.einsum("nji,nj->ni", rotation, seen)
+    looked = ~np.isnan(seen[:, :1])
+    known = np.where(np.isnan(known), seen, known)
+    share = np.where(looked, OFFSET_SHARE, 0.0)
+    fading = np.where(looked, 1.0, np.exp(-seconds / OFFSET_KEPT)[:, None])
+    return known * fading + share * np.where(looked, seen - known, 0.0)
 
 
 def _view(rays: np.ndarray) -> np.ndarray:

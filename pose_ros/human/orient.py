@@ -80,7 +80,7 @@ class Orienter:
         limbs, head = Twist.at_rest(rest), HeadState.unknown()
         self._unseen = (
             (limbs.bone, limbs.hinge, limbs.seen, limbs.hidden),
-            (head.rotation, head.variance, head.hidden, head.chest),
+            (head.rotation, head.variance, head.hidden, head.chest, head.offset),
         )
         self.reset()
 
@@ -110,15 +110,16 @@ class Orienter:
         with np.errstate(invalid="ignore", divide="ignore"):
             rotation, origin, twist = self._frames(keypoints, twist, seconds)
             if heads is not None:
-                head = follow_heads(head, rotation[:, 1], heads.rotation, seconds[:, 0], self.config.head)
+                chest, ears = rotation[:, 1], origin[:, 2]
+                head = follow_heads(head, chest, ears, heads, seconds[:, 0], self.config.head)
                 rotation[:, 2] = head.rotation
-                origin[:, 2] = np.where(np.isnan(heads.position), origin[:, 2], heads.position)
+                origin[:, 2] = _head_origin(ears, head, heads.position)
         for n, id in enumerate(ids):
             limbs = twist.bone[n], twist.hinge[n], twist.seen[n], twist.hidden[n]
             self._known[id] = (
                 stamp,
                 limbs,
-                (head.rotation[n], head.variance[n], head.hidden[n], head.chest[n]),
+                _row(head, n),
             )
         return _orientations(rotation, origin, twist, head if heads is not None else None)
 
@@ -230,6 +231,18 @@ def _rest(config: TwistConfig) -> tuple[np.ndarray, np.ndarray]:
     legs = np.array([leg, leg * [-1, 1, 1]]) / np.radians(config.leg_sigma) ** 2
     arms = np.array([arm, arm]) / np.radians(config.rest_sigma) ** 2
     return np.concatenate([arms, legs]), np.concatenate([0 * arms, legs])
+
+
+def _row(state: Twist | HeadState, n: int) -> tuple[np.ndarray, ...]:
+    """What is known of person n."""
+    return tuple(part[n] for part in vars(state).values())
+
+
+def _head_origin(ears: np.ndarray, head: HeadState, seen: np.ndarray) -> np.ndarray:
+    """Points between the ears (N,3): their key points' middles, put right by faces; as seen where unknown."""
+    moved = ears + np.einsum("nij,nj->ni", head.rotation, np.nan_to_num(head.offset))
+    moved = np.where(np.isnan(moved), ears, moved)
+    return np.where(np.isnan(moved), seen, moved)
 
 
 def _into(frames: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from pose_ros.human.head import (
     SKIN,
     TEMPLATE,
     HeadConfig,
+    HeadLooks,
     HeadState,
     follow_heads,
     look_at_heads,
@@ -122,21 +123,32 @@ def test_a_mirrored_face_gives_a_mirrored_head():
 
 def states(people=1):
     unknown = HeadState.unknown()
-    parts = (unknown.rotation, unknown.variance, unknown.hidden, unknown.chest)
-    return HeadState(*(np.broadcast_to(part, (people, *np.shape(part))) for part in parts))
+    return HeadState(*(np.broadcast_to(part, (people, *np.shape(part))) for part in vars(unknown).values()))
+
+
+EARS, NOTHING = np.array([[0.0, 0, 2]]), np.full((1, 3, 3), np.nan)
+
+
+def follow(state, chest, seen, seconds, position=np.nan):
+    """follow_heads of one person, by arrays without the leading axis."""
+    looks = HeadLooks(
+        np.reshape(seen, (1, 3, 3)), np.broadcast_to(position, (1, 3)).astype(float), np.zeros((1, 6, 6))
+    )
+    chest = np.reshape(chest, (1, 3, 3))
+    return follow_heads(state, chest, EARS, looks, np.array([seconds]), CONFIG)
 
 
 def test_turned_away_it_goes_with_the_chest_and_says_so():
     """Seen 20 degrees to the left of the chest, then unseen while the chest turns by 90 degrees."""
     state, seen = states(), head_at(20).rotation[None]
     for _ in range(10):
-        state = follow_heads(state, FACING[None], seen, np.array([1 / 30]), CONFIG)
+        state = follow(state, FACING, seen, 1 / 30)
     assert angle(state.rotation[0], seen[0]) < 1.5
     assert not state.hidden[0]
     flags = []
     for n in range(30):
         chest = head_at(3 * (n + 1)).rotation[None]
-        state = follow_heads(state, chest, np.full((1, 3, 3), np.nan), np.array([1 / 30]), CONFIG)
+        state = follow(state, chest, NOTHING, 1 / 30)
         flags.append(state.hidden[0])
     assert angle(state.rotation[0], head_at(110).rotation) < 1.5
     assert flags[-1]
@@ -144,16 +156,16 @@ def test_turned_away_it_goes_with_the_chest_and_says_so():
 
 
 def test_never_seen_it_looks_where_the_chest_does():
-    state = follow_heads(states(), FACING[None], np.full((1, 3, 3), np.nan), np.zeros(1), CONFIG)
+    state = follow(states(), FACING, NOTHING, 0.0)
     np.testing.assert_allclose(state.rotation[0], FACING)
     assert state.hidden[0]
 
 
 def test_seen_again_it_comes_back_at_once_and_stays_proper():
-    state = follow_heads(states(), FACING[None], np.full((1, 3, 3), np.nan), np.zeros(1), CONFIG)
+    state = follow(states(), FACING, NOTHING, 0.0)
     seen = head_at(35, 10).rotation[None]
     for _ in range(4):
-        state = follow_heads(state, FACING[None], seen, np.array([1 / 30]), CONFIG)
+        state = follow(state, FACING, seen, 1 / 30)
     assert angle(state.rotation[0], seen[0]) < 3.0
     np.testing.assert_allclose(state.rotation[0] @ state.rotation[0].T, np.eye(3), atol=1e-9)
 
@@ -163,13 +175,27 @@ def test_looks_average_out():
     truth = head_at(10).rotation
     for _ in range(200):
         noise = Rotation.from_rotvec(np.radians(8) * rng.normal(size=3) / np.sqrt(3)).as_matrix()
-        state = follow_heads(state, FACING[None], (truth @ noise)[None], np.array([1 / 30]), CONFIG)
+        state = follow(state, FACING, truth @ noise, 1 / 30)
         errors.append(angle(state.rotation[0], truth))
     assert np.mean(errors[50:]) < 5.0
 
 
 def test_without_a_chest_it_stays_where_it_was():
-    state = follow_heads(states(), FACING[None], head_at(20).rotation[None], np.zeros(1), CONFIG)
-    nothing = np.full((1, 3, 3), np.nan)
-    later = follow_heads(state, nothing, nothing, np.array([0.1]), CONFIG)
+    state = follow(states(), FACING, head_at(20).rotation, 0.0)
+    later = follow(state, NOTHING, NOTHING, 0.1)
     np.testing.assert_allclose(later.rotation, state.rotation)
+
+
+def test_the_origin_is_put_right_by_looks_without_hopping():
+    """Looks every third frame put the head 3 cm before the ears' key points; later no more looks come."""
+    state, seen, ahead = states(), head_at().rotation, []
+    for n in range(90):
+        looked = n % 3 == 0 and n < 60
+        state = follow(
+            state, FACING, seen if looked else NOTHING, 1 / 30, EARS[0] - [0, 0, 0.03] if looked else np.nan
+        )
+        ahead.append(state.offset[0, 0])
+    ahead = np.array(ahead)
+    assert np.abs(np.diff(ahead)).max() < 0.003
+    assert ahead[:60].min() > 0.02
+    assert ahead[-1] < 0.02

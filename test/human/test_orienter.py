@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 from stick import CAMERA_FROM_BODY, STANDING, keypoints3d, mirrored, posed
 
 from pose_ros.geometry.rigid import RigidTransform, rotation_log
+from pose_ros.human.head import HeadLooks
 from pose_ros.human.orient import FRAMES, Orienter
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints3D
@@ -170,3 +171,20 @@ def test_side_bend_goes_with_the_better_of_hips_and_spine():
     for sigma, expected in ((0.0005, 10.0), (0.05, 0.0)):
         frame = in_body(watch(Orienter(), [leaning], sigma=sigma), "body")
         assert np.degrees(np.arctan2(frame[2, 1], frame[1, 1])) == pytest.approx(expected, abs=1.5)
+
+
+def test_a_face_gives_the_head_and_one_turned_away_is_flagged():
+    orienter, points = Orienter(), keypoints3d([STANDING, STANDING])
+    turn = CAMERA_FROM_BODY.rotation @ Rotation.from_euler("Z", 40, degrees=True).as_matrix()
+    ears = CAMERA_FROM_BODY.apply((STANDING["left_ear"] + STANDING["right_ear"]) / 2)
+    looks = HeadLooks.none(2)
+    looks.rotation[0], looks.position[0] = turn, ears + [0.0, 0.0, 0.02]
+    for n in range(5):
+        seen, away = orienter(points, ["p1", "p2"], n * STEP, looks)
+    assert "head" not in seen.twist_unobservable
+    assert apart(seen.camera_from_joint["head"].rotation, turn) < 2
+    np.testing.assert_allclose(seen.camera_from_joint["head"].translation, looks.position[0], atol=1e-3)
+    assert "head" in away.twist_unobservable
+    assert apart(in_body(away, "head"), np.eye(3)) < 1e-6
+    np.testing.assert_allclose(away.camera_from_joint["head"].translation, ears)
+    assert seen.sigma["head"] < away.sigma["head"]
