@@ -26,7 +26,7 @@ from pose_ros.types import Keypoints3D, Origin
 Filter = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (T,K,3) m, (T,) s -> (T,K,3) m
 SECONDS, JOINTS, SETTLE = 20.0, len(COCO_17), 1.0
 SHIFTS, FAR = np.arange(-0.04, 0.2, 0.001), 0.2  # s, tried for the lag; m, what is farther off is no lag
-CUTOFFS, BETAS = (0.3, 0.7, 1.5, 3.0), (3.0, 6.0, 12.0)
+CUTOFFS, BETAS = (0.25, 0.5, 1.0, 2.0), (2.5, 5.0, 10.0)
 WRISTS = COCO_17.indices("left_wrist", "right_wrist")
 
 
@@ -177,7 +177,7 @@ def main() -> None:
         ("filters/one_euro.py", "0", one_euro),
     ]
     default = SmoothConfig()
-    for made_up, cutoff, beta in [*product((1.0,), CUTOFFS, BETAS), *product((0.0,), CUTOFFS, (6.0,))]:
+    for made_up, cutoff, beta in [*product((1.0,), CUTOFFS, BETAS), *product((0.0,), CUTOFFS, (5.0,))]:
         run = smooth_filter(min_cutoff=cutoff, beta=beta, make_up_lag=made_up)
         usual = (cutoff, beta, made_up) == (default.min_cutoff, default.beta, default.make_up_lag)
         settings.append((f"{cutoff:g} Hz, {beta:g} Hz/(m/s)" + " *" * usual, f"{made_up:g}", run))

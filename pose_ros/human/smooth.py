@@ -33,9 +33,9 @@ SWING = 0.1  # s in which a limb's motion against the body dies down
 @dataclass(frozen=True)
 class SmoothConfig:
     min_cutoff: float = option(
-        0.7, "cut-off frequency at rest; lower is smoother", unit="Hz", range=(0.01, 1e3)
+        0.5, "cut-off frequency at rest; lower is smoother", unit="Hz", range=(0.01, 1e3)
     )
-    beta: float = option(6.0, "how much speed raises the cut-off", unit="Hz per m/s", range=(0.0, 1e3))
+    beta: float = option(5.0, "how much speed raises the cut-off", unit="Hz per m/s", range=(0.0, 1e3))
     speed_cutoff: float = option(2.0, "cut-off frequency of the speed", unit="Hz", range=(0.01, 1e3))
     velocity_cutoff: float = option(
         3.0, "cut-off frequency of the velocity that makes up the lag", unit="Hz", range=(0.01, 1e3)
