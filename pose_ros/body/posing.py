@@ -36,6 +36,19 @@ class Rest:
     heads: torch.Tensor
     moments: torch.Tensor
 
+    def moved(self, slopes: Rest, change: torch.Tensor) -> Rest:
+        """The bodies whose phenotype differs by so little, (N,6), by way of `rest_slopes`."""
+        n, six = change.shape
+
+        def along(values: torch.Tensor) -> torch.Tensor:
+            return torch.einsum("ns,ns...->n...", change, values.view(n, six, *values.shape[1:]))
+
+        return Rest(
+            self.vertices + along(slopes.vertices),
+            self.heads + along(slopes.heads),
+            self.moments + along(slopes.moments),
+        )
+
 
 @dataclass(frozen=True)
 class Posed:
@@ -83,7 +96,9 @@ class Poser:
             carried[parents[child]] += carried[child]
         self.vertex_loads = self._tensor(weights[chosen] @ carried.T)
         self.joint_loads = self._tensor(joint_weights @ carried.T)
-        self.parents = parents
+        # The root is its own parent, from which it has no offset.
+        self.parents = torch.tensor([max(parent, 0) for parent in parents], device=self.device)
+        self._carriers = self._tensor(carried.T)  # [c, g]: c hangs on g, or is it
         self._basis = self._tensor(np.concatenate([
             basis[:, chosen].reshape(len(basis), -1), basis_heads.reshape(len(basis), -1),
             moments.reshape(len(basis), -1)], axis=1))  # fmt: skip
@@ -154,11 +169,9 @@ class Poser:
         return Posed(rotations, heads, mixed, vertices, normals, joints)
 
     def heads_of(self, rotations: torch.Tensor, rest_heads: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
-        heads = [root] * len(self.parents)
-        for g, parent in enumerate(self.parents[1:], start=1):
-            offset = rest_heads[:, g] - rest_heads[:, parent]
-            heads[g] = heads[parent] + (rotations[:, parent] @ offset[..., None])[..., 0]
-        return torch.stack(heads, dim=1)
+        offsets = rest_heads - rest_heads[:, self.parents]  # the root's own is 0
+        arms = (rotations[:, self.parents] @ offsets[..., None])[..., 0]
+        return root[:, None] + self._carriers @ arms
 
     def turns_of_groups(self, turned: torch.Tensor) -> torch.Tensor:
         """(N,G,3,15,3): small turn of each group by small turns of the *local* joints, in the world's axes.
@@ -178,11 +191,8 @@ class Poser:
 
     def levers(self, own: torch.Tensor, loads: torch.Tensor, heads: torch.Tensor) -> torch.Tensor:
         """L (N,P,G,3) of points. own (N,P,G,3): R_g y_g; loads (N,P,G): the weight that hangs on a group."""
-        levers = own.clone()
-        for child, parent in enumerate(self.parents[1:], start=1):
-            arm = heads[:, child] - heads[:, parent]
-            levers[:, :, parent] += loads[:, :, child, None] * arm[:, None]
-        return levers
+        arms = heads - heads[:, self.parents]
+        return own.index_add(2, self.parents, loads[..., None] * arms[:, None])
 
     def _tensor(self, values) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values), dtype=torch.float32, device=self.device)

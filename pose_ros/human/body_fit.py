@@ -22,14 +22,16 @@ import torch
 from pose_ros.body.body_model import body_model
 from pose_ros.body.posing import AVERAGE, Posed, Poser
 from pose_ros.body.rig import SEGMENTS
+from pose_ros.human.body_bias import Bias
 from pose_ros.human.body_solve import Bodies, BodyFitConfig, Solution, Solver
 from pose_ros.human.body_start import segment_frames
-from pose_ros.human.body_view import Bias, BodyView
+from pose_ros.human.body_view import BodyView
 from pose_ros.human.segment import Segment
 from pose_ros.skeleton import COCO_17, Skeleton
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 
 CELL = 0.028  # m; one vertex a cell of this size is compared with depth
+JUMP, FASTEST = 1.5, 3.0  # weight of a jump against what is seen; m/s
 SHAPE_SIGMA = (0.35, 0.12, 0.18, 0.18, 0.13, 0.18)  # of people's phenotypes
 
 
@@ -96,9 +98,8 @@ class BodyFit:
         parts = keypoints.select(mine), rough.select(mine)
         count, device = self.config.points, self.poser.device
         view = BodyView.of(frame, *parts, labels, mine, self._coco, count, device)
-        solution = self._fitted(view, self._start(frames[mine], hips[mine], known), known)
-        learned = self._solver.learned(solution.bodies.information, solution.normal)
-        solution = replace(solution, bodies=replace(solution.bodies, information=learned))
+        solution, doubtful = self._fitted(view, self._start(frames[mine], hips[mine], known), known)
+        solution = replace(solution, bodies=self._solver.learned(solution, self._prior, ~doubtful))
         for n, name in enumerate(names):
             if name is not None:
                 self._known[name] = solution.bodies.select([n]), frame.stamp_ns
@@ -140,28 +141,39 @@ class BodyFit:
         root = torch.as_tensor(hips, dtype=torch.float32, device=device) - posed.joints[:, k].mean(1)
         return Bodies(turned, root, shape, information)
 
-    def _fitted(self, view: BodyView, start: Bodies, known: list) -> Solution:
-        """From the last frame where there is one; anew where there is none or it leads to no good."""
+    def _fitted(self, view: BodyView, start: Bodies, known: list) -> tuple[Solution, torch.Tensor]:
+        """From the last frame where there is one; anew where there is none or it leads to no good.
+
+        Beside the solution, whether it is doubtful (N,) bool.
+        """
         config, solver = self.config, self._solver
         warm = [n for n, one in enumerate(known) if one is not None]
         cold = [n for n, one in enumerate(known) if one is None]
-        best: dict[int, tuple[float, Solution]] = {}
+        best: dict[int, tuple[float, Solution, torch.Tensor]] = {}
         if warm:
             some = view.select(warm)
             before = Bodies.joined([known[n][0] for n in warm])
             result = solver.improve(before, some, config.steps, seconds=[known[n][1] for n in warm])
             cost, suspicious = solver.misfit(result.bodies, some)
-            best |= {n: (float(cost[at]), result.select([at])) for at, n in enumerate(warm)}
+            best |= {n: (float(cost[at]), result.select([at]), suspicious[at]) for at, n in enumerate(warm)}
             cold += [n for at, n in enumerate(warm) if suspicious[at]]
         if cold:
             some = view.select(cold)
             begun = solver.improve(start.select(cold), some, config.first_steps, depth=False).bodies
             result = solver.improve(begun, some, config.cold_steps)
-            cost, _ = solver.misfit(result.bodies, some)
+            cost, suspicious = solver.misfit(result.bodies, some)
+            joints = solver.posed(result.bodies).joints
             for at, n in enumerate(cold):
-                if n not in best or cost[at] < best[n][0]:
-                    best[n] = float(cost[at]), result.select([at])
-        return Solution.joined([best[n][1] for n in range(len(known))])
+                jump = 0.0 if known[n] is None else self._jump(joints[at], *known[n])
+                if n not in best or float(cost[at]) + jump < best[n][0]:
+                    best[n] = float(cost[at]), result.select([at]), suspicious[at]
+        order = range(len(known))
+        return Solution.joined([best[n][1] for n in order]), torch.stack([best[n][2] for n in order])
+
+    def _jump(self, joints: torch.Tensor, before: Bodies, gap: float) -> float:
+        """How implausible it is that someone's joints (17,3) m came there from where they were."""
+        apart = (joints - self._solver.posed(before).joints[0]).norm(dim=-1)
+        return JUMP * float(torch.log1p((apart / (0.1 + FASTEST * gap)) ** 2).sum())
 
     def _result(
         self, keypoints: Keypoints2D, rough: Keypoints3D, mine: np.ndarray, solution: Solution, view: BodyView

@@ -11,10 +11,12 @@ import torch
 from pose_ros.body.posing import Posed, Poser
 from pose_ros.body.rotations import exp_rotation
 from pose_ros.config import option
+from pose_ros.human.body_bias import Bias
 from pose_ros.human.body_terms import SHAPE, UNKNOWNS, Habit, Normal, Slopes
-from pose_ros.human.body_view import Bias, BodyView, add_view
+from pose_ros.human.body_view import BodyView, add_view
 from pose_ros.human.segment import SegmentConfig
 
+AFRESH = 4  # steps for which the body is linear in its shape
 FLOOR = 0.01  # m; a joint's centre is not known better than this
 
 
@@ -28,14 +30,22 @@ class BodyFitConfig:
         5.0, "standard deviation of a key point at 1 px = 4 mm", unit="px", range=(0.1, 100.0)
     )
     rough_sigma: float = option(0.08, "standard deviation of the rough joints", unit="m", range=(0.005, 2.0))
-    depth_sigma: float = option(0.012, "standard deviation of skin from depth", unit="m", range=(0.001, 0.2))
+    depth_sigma: float = option(
+        0.01, "standard deviation of skin from depth, near by", unit="m", range=(0.001, 0.2)
+    )
+    depth_noise: float = option(
+        0.0015, "noise of depth at 1 m; it grows as the square", unit="m", range=(0.0, 0.05)
+    )
     independent: float = option(
-        120.0, "depth points weigh together as so many independent ones", range=(1.0, 1e5)
+        300.0, "depth points weigh together as so many independent ones", range=(1.0, 1e5)
     )
     outline: float = option(0.5, "weight of free space against that of depth", range=(0.0, 10.0))
     habit: float = option(1.0, "weight of how people hold their joints", range=(0.0, 100.0))
     turn_rate: float = option(4.0, "how fast joints turn", unit="rad/s", range=(0.1, 100.0))
-    learn: float = option(0.05, "part of a frame's information on shape that is kept", range=(0.0, 1.0))
+    learn: float = option(0.5, "part of a frame's information on shape that is kept", range=(0.0, 1.0))
+    shape_frames: float = option(
+        60.0, "so many frames tell the shape, older ones fade", unit="frames", range=(1.0, 1e6)
+    )
     cloth: float = option(0.007, "thickness of clothes", unit="m", range=(0.0, 0.1))
     forget_after: float = option(1.0, "a person unseen for so long starts anew", unit="s", range=(0.0, 60.0))
     segment: SegmentConfig = field(default_factory=SegmentConfig)
@@ -117,12 +127,17 @@ class Solver:
     ) -> Solution:
         """So many steps. seconds: since the bodies were so; None where they are a mere guess."""
         poser, config = self.poser, self.config
-        before, slopes_of_rest = bodies, poser.rest_slopes(bodies.shape)
+        before, rest, slopes_of_rest, known = bodies, None, None, bodies.shape
         normal, of_joints = Normal.zeros(len(bodies.root), poser.device), None
         # Robust scales begin wide, the wider the less the start is known.
         wide = 3.0 if seconds is None else min(3.0, 15 * max(seconds))
         for step in range(steps):
-            rest = poser.rest(bodies.shape)
+            if step % AFRESH == 0:
+                known, rest = bodies.shape, poser.rest(bodies.shape)
+                slopes_of_rest = poser.rest_slopes(known)
+            else:
+                rest = rest.moved(slopes_of_rest, bodies.shape - known)
+                known = bodies.shape
             posed = poser.pose(rest, bodies.turned, bodies.root)
             slopes = Slopes(poser, rest, slopes_of_rest, posed, bodies.turned)
             normal = Normal.zeros(len(bodies.root), poser.device)
@@ -174,17 +189,22 @@ class Solver:
             shape=(bodies.shape + change[:, SHAPE].clamp(-0.15, 0.15)).clamp(0.02, 0.98),
         )
 
-    def learned(self, before: torch.Tensor, normal: Normal) -> torch.Tensor:
-        """Information on shape for the next frame: this frame's, the pose eliminated, in part."""
-        h = normal.matrix.double()
+    def learned(self, solution: Solution, prior: torch.Tensor, trusted: torch.Tensor) -> Bodies:
+        """The bodies, with what this frame tells of shape (the pose eliminated) added to what is known.
+
+        prior (6,6): information before any frame. trusted (N,) bool: the others' frames tell nothing.
+        """
+        h, before = solution.normal.matrix.double(), solution.bodies.information.double()
         pose = h[:, : SHAPE.start, : SHAPE.start] + 1e-3 * torch.eye(SHAPE.start, device=h.device)
         cross = h[:, : SHAPE.start, SHAPE]
         marginal = h[:, SHAPE, SHAPE] - cross.transpose(-1, -2) @ torch.linalg.solve(pose, cross)
-        gained = (marginal - before.double()) * self.config.learn
-        return before + ((gained + gained.transpose(-1, -2)) / 2).float()
+        gained = (marginal - before) * self.config.learn * trusted[:, None, None]
+        known = prior + (before - prior) * (1 - 1 / self.config.shape_frames)
+        information = known + (gained + gained.transpose(-1, -2)) / 2
+        return replace(solution.bodies, information=information.float())
 
     def misfit(self, bodies: Bodies, view: BodyView) -> tuple[torch.Tensor, torch.Tensor]:
         """As BodyView.misfit."""
         posed = self.posed(bodies)
         biased = posed.joints + self._bias(bodies.turned @ self.poser.rest_frames)
-        return view.misfit(posed, self.poser, biased, self.config.cloth)
+        return view.misfit(posed, self.poser, biased, self.config)

@@ -112,6 +112,12 @@ class Habit:
         self._mean = exp_rotation(torch.tensor(means, device=poser.device))
         self._sigma = torch.tensor(sigmas, device=poser.device)
         self._parents = torch.tensor([SEGMENTS.index(PARENTS[s]) for s in SEGMENTS[1:]], device=poser.device)
+        # Segment, axis, unknown and axis of the turn of each entry of the rows.
+        segment, axis, turn = torch.meshgrid(
+            torch.arange(14), torch.arange(3), torch.arange(3), indexing="ij"
+        )
+        unknown = TURNS.start + 3 * (segment + 1) + turn  # the pelvis has no habit
+        self._at = [index.reshape(-1).to(poser.device) for index in (segment, axis, unknown, turn)]
         hinges = [(s - 1, sign) for s, name in enumerate(SEGMENTS)
                   for part, sign in (("elbow", -1.0), ("knee", 1.0)) if name.endswith(part)]  # fmt: skip
         self._hinges = torch.tensor([s for s, _ in hinges], device=poser.device)
@@ -125,8 +131,7 @@ class Habit:
         phi = log_rotation(off)
         turn = torch.linalg.inv(left_jacobian(phi)) @ self._mean.transpose(-1, -2) @ carrier.transpose(-1, -2)
         rows = torch.zeros(n, 14, 3, UNKNOWNS, device=frames.device)
-        for s in range(14):
-            rows[:, s, :, 6 + 3 * s : 9 + 3 * s] = turn[:, s]
+        rows[:, self._at[0], self._at[1], self._at[2]] = turn[:, self._at[0], self._at[1], self._at[3]]
         strength = (weight / self._sigma**2).expand(n, 14, 3)
         normal.add(rows.view(n, 42, -1), phi.reshape(n, 42), strength.reshape(n, 42))
         relative = log_rotation(carrier[:, self._hinges].transpose(-1, -2) @ frames[:, 1 + self._hinges])

@@ -11,23 +11,13 @@ import torch
 from scipy.spatial import cKDTree
 
 from pose_ros.body.posing import Posed, Poser
-from pose_ros.body.rig import SEGMENTS
 from pose_ros.human.body_terms import Normal, Slopes, robust
-from pose_ros.skeleton import BLAZEPOSE_33, COCO_17, Skeleton
 from pose_ros.types import Keypoints2D, Keypoints3D, RGBDFrame
 
 if TYPE_CHECKING:
     from pose_ros.human.body_solve import BodyFitConfig
 
-# Where BlazePose's key points lie off anny's joints: the segment whose frame is meant and the way in it, m,
-# for the left side. Means over 2,600 synthetic people; two halves of them agree within 5 mm.
-BLAZEPOSE_BIAS = {
-    "nose": ("head", (-0.003, 0.0, 0.005)), "eye": ("head", (-0.011, 0.0, 0.003)),
-    "ear": ("head", (0.018, -0.018, 0.004)), "shoulder": ("chest", (0.002, 0.006, 0.011)),
-    "elbow": ("elbow", (-0.001, 0.003, 0.006)), "wrist": ("elbow", (0.002, -0.008, -0.008)),
-    "hip": ("pelvis", (0.017, 0.001, -0.013)), "knee": ("knee", (0.011, -0.007, -0.002)),
-    "ankle": ("knee", (-0.003, -0.003, 0.018)),
-}  # fmt: skip
+ASTRAY = 0.025  # share of points of depth that far from the skin that the fit is doubted
 BEHIND = 0.08  # m; where the camera looks so far past the skin, the skin is wrong
 PIXEL = 0.004  # m; what a pixel of a usual camera is worth at 2.5 m
 
@@ -118,8 +108,8 @@ class BodyView:
         return distance.nanmedian(dim=1).values.cpu().numpy()
 
     def misfit(
-        self, posed: Posed, poser: Poser, biased: torch.Tensor, cloth: float
-    ) -> tuple[torch.Tensor, ...]:
+        self, posed: Posed, poser: Poser, biased: torch.Tensor, config: BodyFitConfig
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """How badly bodies agree with the picture (N,), and whether that is suspicious (N,) bool.
 
         Key points off their place, points of depth off the skin, skin where there is nothing.
@@ -127,10 +117,17 @@ class BodyView:
         off = (biased[..., :2] - self.rays * biased[..., 2:]).norm(dim=-1)
         missed = (self.score * torch.log1p((off / 0.05) ** 2)).sum(-1)
         known = torch.isfinite(self.points[..., 0])
-        aside = self.match(posed, poser, cloth)[2].norm(dim=-1)
-        apart = (known * (1 - robust(aside, 0.06))).sum(-1) / known.sum(-1).clamp_min(1)
-        suspicious = ((off > 0.1) & (self.score > 0.5)).any(-1) | (apart > 0.12)
+        aside = self.match(posed, poser, config.cloth)[2].norm(dim=-1) / (5 * self.depth_sigma(config))
+        count = known.sum(-1).clamp_min(1)
+        apart = (known * (1 - robust(aside, 1.0))).sum(-1) / count
+        astray = (known & (aside > 1)).sum(-1) / count
+        suspicious = ((off > 0.1) & (self.score > 0.5)).any(-1) | (astray > ASTRAY)
         return missed + 60 * apart, suspicious
+
+    def depth_sigma(self, config: BodyFitConfig) -> torch.Tensor:
+        """Standard deviation (N,M) m of the points from the skin."""
+        z = torch.nan_to_num(self.points[..., 2])
+        return torch.hypot(torch.full_like(z, config.depth_sigma), config.depth_noise * z.square())
 
     def is_seen(self, posed: Posed) -> np.ndarray:
         """(N,17): depth of this person was measured about the joint, at most 0.12 m from it."""
@@ -189,9 +186,9 @@ def _add_depth(normal, view, posed, slopes, config, loose) -> None:
     chosen, direction, offset = view.match(posed, slopes.poser, config.cloth)
     known = torch.isfinite(view.points[..., 0])
     off = -(offset * direction).sum(-1)
-    scale = 3 * config.depth_sigma * loose
+    sigma = view.depth_sigma(config)
     aside = offset.norm(dim=-1)
-    weight = known * robust(off, scale) * robust(aside, 0.06 * loose) / config.depth_sigma**2
+    weight = known * robust(off, 3 * loose * sigma) * robust(aside, 5 * loose * sigma) / sigma**2
     weight = weight * (config.independent / view.points.shape[1])
     normal.add(slopes.of_vertices(chosen, direction), off, weight)
 
@@ -224,22 +221,3 @@ def _add_outline(normal, view, posed, slopes, config) -> None:
     direction = torch.gather(direction, 1, order[..., None].expand(n, worst, 3))
     rows = slopes.of_vertices(torch.gather(chosen, 1, order), direction)
     normal.add(rows, torch.gather(metres, 1, order), torch.gather(weight, 1, order))
-
-
-class Bias:
-    """The way from anny's joints to where a network sees them; none is known of networks but BlazePose."""
-
-    def __init__(self, skeleton: Skeleton, device: torch.device) -> None:
-        table = BLAZEPOSE_BIAS if skeleton.name == BLAZEPOSE_33.name else {}
-        segments, ways = [], []
-        for joint in COCO_17.joints:
-            side, _, part = joint.rpartition("_")
-            segment, (x, y, z) = table.get(part, ("pelvis", (0.0, 0.0, 0.0)))
-            segments.append(SEGMENTS.index(segment if segment in SEGMENTS else f"{side}_{segment}"))
-            ways.append([x, -y if side == "right" else y, z])
-        self._segments = torch.tensor(segments, device=device)
-        self._ways = torch.tensor(ways, device=device)[..., None]
-
-    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
-        """(N,17,3) m in the camera's axes; frames (N,15,3,3) camera_from_segment."""
-        return (frames[:, self._segments] @ self._ways)[..., 0]

@@ -32,6 +32,9 @@ _LIMBS = (
 )  # fmt: skip
 
 
+FLOOR = 0.08  # m; what lies lower above a person's soles may be the floor
+
+
 @dataclass(frozen=True)
 class SegmentConfig:
     stride: int = option(2, "every so-manieth pixel is looked at", unit="px", range=(1, 8))
@@ -57,6 +60,7 @@ class Segment:
 
     def __init__(self, config: SegmentConfig, skeleton: Skeleton) -> None:
         self.config, self.skeleton = config, skeleton
+        self._torso = skeleton.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
         self._coco = skeleton.indices(*COCO_17.joints)
         limbs = [
             ((f"{side}_{a}",), (f"{side}_{b}",), ra, rb)
@@ -92,7 +96,16 @@ class Segment:
                 xyz = np.full((len(self.skeleton), 3), np.nan)
                 xyz[self._coco] = expected[n]
                 self._claim(n, depth, frame.camera.project(xyz) / stride, xyz[:, 2], frame, nearest, owner)
-        return self._connected(depth, owner, nearest, frame.camera.fx / stride)
+        result, smooth = self._connected(depth, owner, nearest)
+        rays = frame.camera.ray_grid[::stride, ::stride]
+        for n in np.unique(result[result >= 0]):
+            self._grow(n, depth, owner, smooth, result, rays, self._down(rough.xyz[n]))
+        return result
+
+    def _down(self, xyz: np.ndarray) -> np.ndarray:
+        """Unit vector (3,) from shoulders to hips of joints (K,3): about down, for who stands or sits."""
+        shoulders, hips = xyz[self._torso[:2]].mean(0), xyz[self._torso[2:]].mean(0)
+        return ((hips - shoulders) / max(np.linalg.norm(hips - shoulders), 1e-6)).astype(np.float32)
 
     def _claim(self, n, depth, xy, z, frame, nearest, owner) -> None:
         """Write person n wherever they fit better than those before."""
@@ -125,8 +138,9 @@ class Segment:
             owner[box][better] = n
 
     def _connected(
-        self, depth: np.ndarray, owner: np.ndarray, misfit: np.ndarray, focal: float
-    ) -> np.ndarray:
+        self, depth: np.ndarray, owner: np.ndarray, misfit: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The pixels that count, and where depth has no edge."""
         config = self.config
         kernel = np.ones((3, 3), np.uint8)
         seen = np.nan_to_num(depth, nan=0.0)
@@ -145,17 +159,15 @@ class Segment:
             )
             kept[0] = False
             result[kept[pieces]] = n
-        for n in np.unique(result[result >= 0]):
-            self._grow(n, depth, owner, smooth, result, focal)
-        return result
+        return result, smooth
 
-    def _grow(self, n, depth, owner, smooth, result, focal) -> None:
+    def _grow(self, n, depth, owner, smooth, result, rays, down) -> None:
         """Add what hangs on person n without a jump and ends near them: a limb that the network missed.
 
         What goes on and on, as floors, walls and tables do, reaches the border of the search and is left out.
         """
         middle = float(np.median(depth[result == n]))
-        reach = int(min(self.config.grow * focal / middle, 120))
+        reach = int(min(self.config.grow / (rays[0, 1, 0] - rays[0, 0, 0]) / middle, 120))
         if reach < 3:
             return
         rows, columns = np.flatnonzero((result == n).any(1)), np.flatnonzero((result == n).any(0))
@@ -165,12 +177,15 @@ class Segment:
         )
         mine = result[box] == n
         away = cv2.distanceTransform((~mine).astype(np.uint8), cv2.DIST_L2, 3)
+        height = (rays[box] @ down) * depth[box]
+        sole = np.percentile(height[mine], 98) - FLOOR
         free = (owner[box] < 0) & smooth[box] & (away < reach) & (np.abs(depth[box] - middle) < 0.7)
+        free &= height < sole
         count, pieces, statistics, _ = cv2.connectedComponentsWithStats(free.astype(np.uint8), connectivity=4)
         touching = cv2.dilate(mine.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))) > 0
         hangs = np.bincount(pieces[touching & free], minlength=count) >= 3
         endless = np.bincount(pieces[free & (away > reach - 2)], minlength=count) > 0
-        small = statistics[:, cv2.CC_STAT_AREA] < 0.3 * mine.sum()
+        small = statistics[:, cv2.CC_STAT_AREA] < 0.5 * mine.sum()
         grown = hangs & ~endless & small
         grown[0] = False
         result[box][grown[pieces]] = n
