@@ -46,6 +46,13 @@ class Chain:
     frame: str | tuple[str, str] = "trunk"
     ends: tuple[bool, bool] = (False, False)
 
+    @property
+    def girth(self) -> str:
+        """What is thick or thin together with it."""
+        part = self.part.removeprefix("left_").removeprefix("right_")
+        return {"upper_arm": "arms", "forearm": "arms", "hand": "arms", "thigh": "legs", "shank": "legs",
+                "foot": "legs", "side": "trunk", "collar": "trunk"}.get(part, "head")  # fmt: skip
+
 
 def _along(a: str, b: str, *knots: tuple) -> tuple[Knot, ...]:
     """Knots (share of the way from a to b, radius, forward, left) on a bone."""
@@ -98,7 +105,6 @@ def _of_side(side: str, other: str, out: float) -> list[Chain]:
                 Knot(trunk(0.7, 0.7), 0.1006, (0.016, -0.007 * out, 0.037)),
                 Knot(trunk(1, 0.75), 0.1207, (-0.006, 0.016 * out, 0.026)),
             ),
-            ends=(True, True),
         ),
         Chain(
             f"{side}_collar",
@@ -181,7 +187,8 @@ def _lengths() -> list[Length]:
 LENGTHS = tuple(_lengths())
 FAMILIES = tuple(dict.fromkeys(length.family for length in LENGTHS))
 SIZE_SIGMA, FAMILY_SIGMA = 0.09, 0.03  # of people's size, and of one family's proportion beside it
-GIRTH_SIGMA = 0.05  # of how thick people are, clothes included
+GIRTHS = ("arms", "legs", "trunk", "head")
+GIRTH_SIGMA, SHAPE_SIGMA = 0.06, 0.06  # of how thick people are, clothes included
 
 
 def mixes(points: list[dict[str, float]]) -> np.ndarray:

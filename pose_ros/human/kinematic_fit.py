@@ -20,6 +20,8 @@ from pose_ros.human.flesh import (
     FAMILY_SIGMA,
     FITTED,
     GIRTH_SIGMA,
+    GIRTHS,
+    SHAPE_SIGMA,
     LENGTHS,
     SIZE_SIGMA,
     mixes,
@@ -27,19 +29,20 @@ from pose_ros.human.flesh import (
 from pose_ros.skeleton import Skeleton
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 
-K, S = len(FITTED), len(FAMILIES)
-UNKNOWNS = 3 * K + S + 1  # positions, families of lengths, girth
+K, S, G = len(FITTED), len(FAMILIES), len(GIRTHS)
+UNKNOWNS = 3 * K + S + G  # positions, families of lengths, girths
 CANDIDATES = (120, 90)  # rows and columns of pixels that are looked at a person
+LOST = 0.12  # m; whose key points are so far from where they should be (median) is fitted anew
 LONGEST_GAP = 0.5  # s; whoever was not seen for longer is fitted anew
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    points: int = option(256, "depth points a person that are fitted to", range=(32, 4096))
+    points: int = option(400, "depth points a person that are fitted to", range=(32, 4096))
     iterations: int = option(4, "Gauss-Newton steps a frame", range=(1, 50))
     surface_sigma: float = option(0.015, "of the skin about its capsule", unit="m", range=(0.001, 0.1))
     surface_points: float = option(
-        5.0, "points that say as much as all of one part: neighbours err alike", range=(0.1, 1000.0)
+        2.0, "points that say as much as all of one part: neighbours err alike", range=(0.1, 1000.0)
     )
     surface_reach: float = option(
         0.05, "surfaces much farther off than this are something else", unit="m", range=(0.01, 0.5)
@@ -57,20 +60,20 @@ class FitConfig:
 
 @dataclass
 class BodyState:
-    """What is remembered of one person. xyz (21,3) m, velocity (21,3) m/s, sizes (S+1,): lengths by family
-    and girth, 1 = usual, with their covariance."""
+    """What is remembered of one person. xyz (21,3) m, velocity (21,3) m/s, sizes (S+G,): lengths by family
+    and girths, 1 = usual, with their covariance."""
 
     xyz: np.ndarray | None = None
     velocity: np.ndarray = field(default_factory=lambda: np.zeros((K, 3)))
     stamp: float = 0.0
-    sizes: np.ndarray = field(default_factory=lambda: np.ones(S + 1))
+    sizes: np.ndarray = field(default_factory=lambda: np.ones(S + G))
     sizes_covariance: np.ndarray = field(default_factory=lambda: _usual_sizes())
 
 
 def _usual_sizes() -> np.ndarray:
-    covariance = np.zeros((S + 1, S + 1))
+    covariance = np.zeros((S + G, S + G))
     covariance[:S, :S] = SIZE_SIGMA**2 + FAMILY_SIGMA**2 * np.eye(S)
-    covariance[S, S] = GIRTH_SIGMA**2
+    covariance[S:, S:] = GIRTH_SIGMA**2 + SHAPE_SIGMA**2 * np.eye(G)
     return covariance
 
 
@@ -85,11 +88,14 @@ _PIECES = [(chain, first + n, n) for chain, first in zip(CHAINS, _FIRST, strict=
 PART = [chain.part for chain, _, _ in _PIECES]
 BEGIN = np.array([first for _, first, _ in _PIECES])
 RADII = np.array([[_KNOTS[first].radius, _KNOTS[first + 1].radius] for _, first, _ in _PIECES])
+GIRTH = np.array([GIRTHS.index(chain.girth) for chain, _, _ in _PIECES])
+_OF_GIRTH = np.eye(G)[GIRTH]
 # Where a limb goes on there is no round end: what would touch it is the next part's.
 OPEN_START = np.array([n == 0 and not chain.ends[0] for chain, _, n in _PIECES])
 OPEN_END = np.array([n == len(chain.knots) - 2 and not chain.ends[1] for chain, _, n in _PIECES])
 START, END = KNOTS[BEGIN], KNOTS[BEGIN + 1]
-REACH = np.array([0.4 if part.endswith("foot") else 1.0 for part in PART])
+# Hands take many shapes, and feet stand on the floor.
+REACH = np.array([1e-3 if part.endswith("foot") else 1e-3 if part.endswith("hand") else 1.0 for part in PART])
 BEHIND = 0.02
 # Lengths
 _A = np.array([FITTED.index(length.joints[0]) for length in LENGTHS])
@@ -116,6 +122,9 @@ LIMBS = tuple(
         ("elbow", "wrist", "hand", ("upper_arm", "forearm", "hand")),
         ("knee", "ankle", "toe", ("thigh", "shank", "foot")),
     )
+)
+_LIMB_JOINTS = FITTED.indices(
+    *(f"{side}_{j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
 )
 _TORSO = FITTED.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 # Where key points lie, off the joints' centres, in the torso's frame: the mean on synthetic people.
@@ -250,6 +259,9 @@ class _Problem:
             if state.xyz is not None and 0 < gap < LONGEST_GAP:
                 expected[n] = state.xyz + state.velocity * min(gap, 0.1)
                 weight[n] = 1 / (0.01 + self.config.motion_sigma * gap) ** 2
+        aside = np.linalg.norm(expected[..., :2] - self.rays[..., :2] * expected[..., 2:], axis=-1)
+        for n in np.flatnonzero(np.median(aside[:, _LIMB_JOINTS], axis=1) > LOST):
+            expected[n], weight[n] = self.rough[n], 0.0
         return expected, weight
 
     def _chosen(self) -> np.ndarray:
@@ -308,7 +320,7 @@ class _Problem:
         rays = camera.rays(grid)
         points = rays * np.where(depth > 0, depth, np.nan)[..., None]
         directions = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-        touch = _Touch(self.xyz, self.sizes[:, S], *self._ends(self.xyz), points, directions)
+        touch = _Touch(self.xyz, self.sizes[:, S:], *self._ends(self.xyz), points, directions)
         near = np.nan_to_num(touch.miss, nan=9.0) < 0.12
         # A fixed shuffle spreads them over the person; thin limbs get as many as the broad trunk.
         key = _shuffle(near.shape[1]) * _counts(touch.capsule, near)
@@ -327,7 +339,7 @@ class _Problem:
             right[...] -= (weighed @ off[..., None])[..., 0]
 
         # The skin
-        touch = _Touch(self.xyz, self.sizes[:, S], *self._ends(self.xyz), self.points, self.directions)
+        touch = _Touch(self.xyz, self.sizes[:, S:], *self._ends(self.xyz), self.points, self.directions)
         off = np.nan_to_num(touch.off)
         near = reach * REACH[touch.capsule]
         weight = 1 / config.surface_sigma**2 / (1 + (touch.miss / near) ** 2) ** 2
@@ -342,7 +354,7 @@ class _Problem:
         joints, normals = touch.joints(), np.nan_to_num(touch.normal())
         rows = np.zeros((*off.shape, UNKNOWNS))
         rows[..., : 3 * K] = (-joints[..., None] * normals[..., None, :]).reshape(*off.shape, -1)
-        rows[..., -1] = -np.nan_to_num(touch.radius)
+        rows[..., 3 * K + S :] = -np.nan_to_num(touch.radius)[..., None] * _OF_GIRTH[touch.capsule]
         add(rows, off, weight)
         sure = (np.nan_to_num(touch.miss, nan=9.0) < config.surface_reach) & (weight > 0)
         self.support = (joints.clip(0) * sure[..., None]).sum(1)
@@ -425,7 +437,7 @@ class _Touch:
             - u * (directions @ across)
         )
         radius = RADII[:, 0] + u * (RADII[:, 1] - RADII[:, 0])
-        thick = radius * girth[:, None, None]
+        thick = radius * girth[:, GIRTH][:, None]
         aside = np.sqrt(np.maximum(distance - ahead**2, 0))
         sine = np.minimum(aside / thick, 1)
         off = sine * aside - np.sqrt(1 - sine**2) * ahead - thick
