@@ -20,12 +20,10 @@ import numpy as np
 import torch
 
 from pose_ros.body.body_model import BodyModel, body_model, rep103
+from pose_ros.body.phenotype import AVERAGE, Coefficients
 from pose_ros.body.rig import PARENTS, SEGMENTS, rest_frames, segments_of
 from pose_ros.body.rotations import exp_rotation, left_jacobian, log_rotation
 from pose_ros.skeleton import COCO_17
-
-PHENOTYPE = ("gender", "age", "muscle", "weight", "height", "proportions")
-AVERAGE = (0.5, 0.72, 0.5, 0.5, 0.47, 0.5)
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class Poser:
             basis[:, chosen].reshape(len(basis), -1), basis_heads.reshape(len(basis), -1),
             moments.reshape(len(basis), -1)], axis=1))  # fmt: skip
         self._sizes = (len(chosen), count)
-        self._coefficients = _Coefficients(anny, self.device)
+        self._coefficients = Coefficients(anny, self.device)
         # Where clothes lie: not on the hands, hardly on the head.
         bare = np.array([{"hand": 0.0, "head": 0.4}.get(name.split("_")[-1], 1.0) for name in SEGMENTS])
         on_group = np.array([bare[SEGMENTS.index(second)] for _, second, _ in groups])
@@ -196,26 +194,6 @@ class Poser:
 
     def _tensor(self, values) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values), dtype=torch.float32, device=self.device)
-
-
-class _Coefficients:
-    """Phenotype (N,6) to anny's blend shape coefficients (N,A), differentiable."""
-
-    def __init__(self, anny, device: torch.device) -> None:
-        self._labels = list(anny.phenotype_labels)
-        self._order = [PHENOTYPE.index(label) for label in self._labels]
-        self._anchors = {name: anny.anchors[name].to(device) for name in anny.anchors._buffers}
-        self._mask = anny.stacked_phenotype_blend_shapes_mask.to(device)
-        self._projection = anny.phenotype_blendshape_projection
-        if self._projection is not None:
-            self._projection = self._projection.to(device)
-
-    def __call__(self, shape: torch.Tensor) -> torch.Tensor:
-        from anny.models.phenotype import phenotype_blendshape_weights
-
-        values = shape[:, self._order]
-        weights = phenotype_blendshape_weights(values, self._labels, self._anchors, self._mask, False)
-        return weights if self._projection is None else weights @ self._projection
 
 
 def _groups(model: BodyModel) -> tuple[list[tuple[str, str, float]], list[int], np.ndarray]:

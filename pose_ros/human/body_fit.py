@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from pose_ros.body.body_model import body_model
-from pose_ros.body.posing import AVERAGE, Posed, Poser
+from pose_ros.body.phenotype import AVERAGE
+from pose_ros.body.posing import Posed, Poser
 from pose_ros.body.rig import SEGMENTS
 from pose_ros.human.body_bias import Bias
 from pose_ros.human.body_solve import Bodies, BodyFitConfig, Solution, Solver

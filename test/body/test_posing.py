@@ -7,7 +7,8 @@ pytest.importorskip("anny", reason="the body fit needs anny")
 
 import torch
 
-from pose_ros.body.posing import PHENOTYPE, Poser
+from pose_ros.body.phenotype import PHENOTYPE
+from pose_ros.body.posing import Poser
 from pose_ros.body.rig import SEGMENTS, Shape
 from pose_ros.body.rotations import exp_rotation, left_jacobian, log_rotation
 from pose_ros.skeleton import COCO_17
