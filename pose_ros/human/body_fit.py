@@ -33,7 +33,9 @@ from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 
 CELL = 0.028  # m; one vertex a cell of this size is compared with depth
 JUMP, FASTEST = 1.5, 3.0  # weight of a jump against what is seen; m/s
-SHAPE_SIGMA = (0.35, 0.12, 0.18, 0.18, 0.13, 0.18)  # of people's phenotypes
+# Of a person's phenotype about the average. Half of how people differ: points of depth err together, and
+# say more of shape than they know.
+SHAPE_SIGMA = (0.18, 0.06, 0.09, 0.09, 0.065, 0.09)
 
 
 @dataclass(frozen=True)

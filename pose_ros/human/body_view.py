@@ -94,7 +94,7 @@ class BodyView:
         cover = posed.vertices + cloth * poser.clothed[:, None] * posed.normals
         facing = (posed.normals * posed.vertices).sum(-1) < 0
         points = torch.nan_to_num(self.points)
-        chosen = _nearest(points, cover, facing)
+        chosen = nearest(points, cover, facing)
         index = chosen[..., None].expand(*chosen.shape, 3)
         normal = torch.nn.functional.normalize(torch.gather(posed.normals, 1, index), dim=-1)
         offset = points - torch.gather(cover, 1, index)
@@ -135,16 +135,24 @@ class BodyView:
         return ((apart < 0.12).sum(-1) >= 3).cpu().numpy()
 
 
-def _nearest(points: torch.Tensor, vertices: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
+def nearest(points: torch.Tensor, vertices: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
     """Index (N,M) of the nearest usable vertex (N,P,3), (N,P) to each point (N,M,3)."""
-    if points.device.type == "cpu":  # a tree is ten times as fast as all pairs
-        chosen = np.zeros(points.shape[:2], np.int64)
-        for n in range(len(points)):
-            indices = np.flatnonzero(usable[n].numpy())
-            if len(indices):
-                tree = cKDTree(vertices[n].numpy()[indices], balanced_tree=False, compact_nodes=False)
-                chosen[n] = indices[tree.query(points[n].numpy())[1]]
-        return torch.from_numpy(chosen)
+    # On a CPU a tree is ten times as fast as all pairs, on a GPU all pairs are no work.
+    search = nearest_by_tree if points.device.type == "cpu" else nearest_of_all
+    return search(points, vertices, usable)
+
+
+def nearest_by_tree(points: torch.Tensor, vertices: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
+    chosen = np.zeros(points.shape[:2], np.int64)
+    for n in range(len(points)):
+        indices = np.flatnonzero(usable[n].numpy())
+        if len(indices):
+            tree = cKDTree(vertices[n].numpy()[indices], balanced_tree=False, compact_nodes=False)
+            chosen[n] = indices[tree.query(points[n].numpy())[1]]
+    return torch.from_numpy(chosen)
+
+
+def nearest_of_all(points: torch.Tensor, vertices: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
     apart = vertices.square().sum(-1)[:, None] - 2 * points @ vertices.transpose(-1, -2)
     return torch.where(usable[:, None], apart, torch.inf).argmin(-1)
 
