@@ -50,12 +50,13 @@ class Rest:
 
 @dataclass(frozen=True)
 class Posed:
-    """N bodies in a pose: rotations (N,G,3,3) and heads (N,G,3) m of the groups.
+    """N bodies, `rest`, in a pose: rotations (N,G,3,3) and heads (N,G,3) m of the groups.
 
     mixed (N,P,3,3): the points' own mean of rotations. vertices (N,P,3), normals (N,P,3), of length about 1,
     joints (N,17,3) in COCO's order.
     """
 
+    rest: Rest
     rotations: torch.Tensor
     heads: torch.Tensor
     mixed: torch.Tensor
@@ -164,7 +165,7 @@ class Poser:
         vertices = (mixed @ rest.vertices[..., None])[..., 0] + self.vertex_weights @ shifts
         normals = (mixed @ self.rest_normals[:, :, None])[..., 0]
         joints = torch.einsum("ngab,njgb->nja", rotations, rest.moments) + self.joint_weights @ heads
-        return Posed(rotations, heads, mixed, vertices, normals, joints)
+        return Posed(rest, rotations, heads, mixed, vertices, normals, joints)
 
     def heads_of(self, rotations: torch.Tensor, rest_heads: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
         offsets = rest_heads - rest_heads[:, self.parents]  # the root's own is 0

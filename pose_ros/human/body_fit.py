@@ -39,6 +39,20 @@ SHAPE_SIGMA = (0.18, 0.06, 0.09, 0.09, 0.065, 0.09)
 
 
 @dataclass(frozen=True)
+class _Known:
+    """One remembered person: body, joints (17,3) m, and the seconds since."""
+
+    bodies: Bodies
+    joints: torch.Tensor
+    gap: float = 0.0
+
+    def jump_to(self, joints: torch.Tensor) -> float:
+        """How implausible it is that they got there from where they were."""
+        apart = (joints - self.joints).norm(dim=-1)
+        return JUMP * float(torch.log1p((apart / (0.1 + FASTEST * self.gap)) ** 2).sum())
+
+
+@dataclass(frozen=True)
 class BodyFits:
     """Fitted people. keypoints: joint centres, of the input's skeleton; who was not fitted is all UNKNOWN.
 
@@ -78,7 +92,7 @@ class BodyFit:
         self._coco = skeleton.indices(*COCO_17.joints)
         self._prior = torch.diag(1 / torch.tensor(SHAPE_SIGMA, device=self.poser.device) ** 2)
         self._average = torch.tensor(AVERAGE, device=self.poser.device)
-        self._known: dict[str, tuple[Bodies, int]] = {}
+        self._known: dict[str, tuple[_Known, int]] = {}
 
     def reset(self) -> None:
         """Forget everyone."""
@@ -103,10 +117,12 @@ class BodyFit:
         view = BodyView.of(frame, *parts, labels, mine, self._coco, count, device)
         solution, doubtful = self._fitted(view, self._start(frames[mine], hips[mine], known), known)
         solution = replace(solution, bodies=self._solver.learned(solution, self._prior, ~doubtful))
+        posed = self._solver.posed(solution.bodies)
         for n, name in enumerate(names):
             if name is not None:
-                self._known[name] = solution.bodies.select([n]), frame.stamp_ns
-        return self._result(keypoints, rough, mine, solution, view)
+                one = _Known(solution.bodies.select([n]), posed.joints[n])
+                self._known[name] = one, frame.stamp_ns
+        return self._result(keypoints, rough, mine, solution, posed, view)
 
     def surface(self, bodies: Bodies, poser: Poser | None = None) -> np.ndarray:
         """Vertices (N,V,3) m in the camera's frame, clothes and all; of `poser`, else those of the fit."""
@@ -116,20 +132,20 @@ class BodyFit:
             cloth = self.config.cloth * poser.clothed[:, None] * posed.normals
             return (posed.vertices + cloth).cpu().numpy()
 
-    def _remembered(self, name: str | None, stamp_ns: int) -> tuple[Bodies, float] | None:
-        """A person's last body and the seconds since, None where there is none of late."""
+    def _remembered(self, name: str | None, stamp_ns: int) -> _Known | None:
+        """A person's last body, None where there is none of late."""
         if name not in self._known:
             return None
-        bodies, stamp = self._known[name]
+        known, stamp = self._known[name]
         gap = abs(stamp_ns - stamp) * 1e-9
-        return (bodies, gap) if gap <= self.config.forget_after else None
+        return replace(known, gap=gap) if gap <= self.config.forget_after else None
 
     def _expected(self, mine: np.ndarray, known: list, people: int) -> np.ndarray:
         """Joints (people,17,3) m of the last frame, NaN where nobody is remembered."""
         expected = np.full((people, 17, 3), np.nan)
         for n, one in zip(mine, known, strict=True):
             if one is not None:
-                expected[n] = self._solver.posed(one[0]).joints[0].cpu().numpy()
+                expected[n] = one.joints.cpu().numpy()
         return expected
 
     def _start(self, frames: np.ndarray, hips: np.ndarray, known: list) -> Bodies:
@@ -137,8 +153,10 @@ class BodyFit:
         n, device = len(frames), self.poser.device
         frames = torch.as_tensor(frames, dtype=torch.float32, device=device)
         turned = frames @ self.poser.rest_frames.transpose(-1, -2)
-        shape = torch.cat([self._average[None] if one is None else one[0].shape for one in known])
-        information = torch.cat([self._prior[None] if one is None else one[0].information for one in known])
+        shape = torch.cat([self._average[None] if one is None else one.bodies.shape for one in known])
+        information = torch.cat(
+            [self._prior[None] if one is None else one.bodies.information for one in known]
+        )
         posed = self.poser.pose(self.poser.rest(shape), turned, torch.zeros(n, 3, device=device))
         k = COCO_17.indices("left_hip", "right_hip")
         root = torch.as_tensor(hips, dtype=torch.float32, device=device) - posed.joints[:, k].mean(1)
@@ -155,8 +173,8 @@ class BodyFit:
         best: dict[int, tuple[float, Solution, torch.Tensor]] = {}
         if warm:
             some = view.select(warm)
-            before = Bodies.joined([known[n][0] for n in warm])
-            result = solver.improve(before, some, config.steps, seconds=[known[n][1] for n in warm])
+            before = Bodies.joined([known[n].bodies for n in warm])
+            result = solver.improve(before, some, config.steps, seconds=[known[n].gap for n in warm])
             cost, suspicious = solver.misfit(result.bodies, some)
             best |= {n: (float(cost[at]), result.select([at]), suspicious[at]) for at, n in enumerate(warm)}
             cold += [n for at, n in enumerate(warm) if suspicious[at]]
@@ -167,25 +185,19 @@ class BodyFit:
             cost, suspicious = solver.misfit(result.bodies, some)
             joints = solver.posed(result.bodies).joints
             for at, n in enumerate(cold):
-                jump = 0.0 if known[n] is None else self._jump(joints[at], *known[n])
+                jump = 0.0 if known[n] is None else known[n].jump_to(joints[at])
                 if n not in best or float(cost[at]) + jump < best[n][0]:
                     best[n] = float(cost[at]), result.select([at]), suspicious[at]
         order = range(len(known))
         return Solution.joined([best[n][1] for n in order]), torch.stack([best[n][2] for n in order])
 
-    def _jump(self, joints: torch.Tensor, before: Bodies, gap: float) -> float:
-        """How implausible it is that someone's joints (17,3) m came there from where they were."""
-        apart = (joints - self._solver.posed(before).joints[0]).norm(dim=-1)
-        return JUMP * float(torch.log1p((apart / (0.1 + FASTEST * gap)) ** 2).sum())
-
     def _result(
-        self, keypoints: Keypoints2D, rough: Keypoints3D, mine: np.ndarray, solution: Solution, view: BodyView
-    ) -> BodyFits:
+        self, keypoints: Keypoints2D, rough: Keypoints3D, mine: np.ndarray, solution: Solution, posed: Posed,
+        view: BodyView,
+    ) -> BodyFits:  # fmt: skip
         result = BodyFits.nobody(self.skeleton, len(keypoints))
-        rest = self.poser.rest(solution.bodies.shape)
-        posed = self.poser.pose(rest, solution.bodies.turned, solution.bodies.root)
         result.fitted[mine] = True
-        result.rotations[mine] = solution.bodies.turned.cpu().numpy() @ self.poser.frames_of(rest)
+        result.rotations[mine] = solution.bodies.turned.cpu().numpy() @ self.poser.frames_of(posed.rest)
         result.surface_error[mine] = view.surface_error(posed, self.poser, self.config.cloth)
         joints = self._joints(keypoints, rough, mine, posed, solution.covariance(), view)
         return replace(result, keypoints=joints, bodies=solution.bodies)
