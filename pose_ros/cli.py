@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     people.add_argument("source", help="RGB-D folder, video, webcam index, bag or synthetic:…")
     people.add_argument("--out", type=Path, required=True, help="folder to write")
     people.add_argument("--frames", type=int, help="stop after so many (a webcam never ends)")
+    people.add_argument("--format", help="write every motion, too: bvh, gmr, smpl_24, openpose_25, …")
     _add_config(people)
     people.set_defaults(run=_people)
     add_objects(commands)
@@ -145,12 +146,17 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 def _people(parsed: argparse.Namespace) -> None:
     from pose_ros.human.export import export_people
+    from pose_ros.human.formats import check_format, write_formats
     from pose_ros.human.pipeline import HumanPipeline
     from pose_ros.sources.source import open_source
 
+    if parsed.format:
+        check_format(parsed.format)
     pipeline = HumanPipeline(_config(parsed))
     with open_source(parsed.source) as source:
-        export_people(source, pipeline, parsed.out, parsed.frames)
+        everyone = export_people(source, pipeline, parsed.out, parsed.frames)
+    for written in write_formats(everyone, parsed.format, parsed.out) if parsed.format else ():
+        print(written)
 
 
 def _eval_keypoints(parsed: argparse.Namespace) -> None:

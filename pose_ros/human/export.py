@@ -17,26 +17,34 @@ from pose_ros.types import Origin, People, Person
 from pose_ros.viz import draw_people
 
 
-def export_people(source: Source, pipeline: HumanPipeline, out: Path, frames: int | None = None) -> None:
-    """Write `out`/NNNNN.jpg and `out`/people.json; the JSON's joints are laid out as in truth.json."""
+def export_people(
+    source: Source, pipeline: HumanPipeline, out: Path, frames: int | None = None
+) -> list[People]:
+    """Write `out`/NNNNN.jpg and `out`/people.json; the JSON's joints are laid out as in truth.json.
+
+    Returns the people of every frame.
+    """
     out.mkdir(parents=True, exist_ok=True)
     try:
         total = len(source)
     except TypeError:
         total = frames
     written: dict[str, Any] = {}
-    people = People((), 0, "")
+    everyone: list[People] = []
     for index, frame in enumerate(tqdm(itertools.islice(source, frames), total=total, unit="frame")):
         people = pipeline(frame)
+        everyone.append(people)
         key = f"{index:05d}"
         cv2.imwrite(str(out / f"{key}.jpg"), draw_people(frame.rgb, people)[..., ::-1])
         written[key] = {
             "seconds": frame.stamp_ns * 1e-9,
             "people": [_describe(person) for person in people],
         }
-    (out / "people.json").write_text(json.dumps({"frame_id": people.frame_id, "frames": written}, indent=1))
+    frame_id = everyone[-1].frame_id if everyone else ""
+    (out / "people.json").write_text(json.dumps({"frame_id": frame_id, "frames": written}, indent=1))
     found = sum(len(frame["people"]) for frame in written.values())
     print(f"{out}: {len(written)} pictures and people.json, {found} people in all, on {pipeline.device_note}")
+    return everyone
 
 
 def _describe(person: Person) -> dict[str, Any]:

@@ -57,7 +57,8 @@ class Chain:
 def _along(a: str, b: str, *knots: tuple) -> tuple[Knot, ...]:
     """Knots (share of the way from a to b, radius, forward, left) on a bone."""
     return tuple(
-        Knot({a: 1 - share, b: share}, radius, (*(aside or (0.0, 0.0)), 0.0)) for share, radius, *aside in knots
+        Knot({a: 1 - share, b: share}, radius, (*(aside or (0.0, 0.0)), 0.0))
+        for share, radius, *aside in knots
     )
 
 

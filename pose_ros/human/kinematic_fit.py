@@ -21,8 +21,8 @@ from pose_ros.human.flesh import (
     FITTED,
     GIRTH_SIGMA,
     GIRTHS,
-    SHAPE_SIGMA,
     LENGTHS,
+    SHAPE_SIGMA,
     SIZE_SIGMA,
     mixes,
 )
@@ -84,7 +84,11 @@ KNOTS, KNOT_OFFSET = mixes([knot.mix for knot in _KNOTS]), np.array([knot.offset
 KNOT_FRAME = np.array([_FRAMES.index(chain.frame) for chain in CHAINS for _ in chain.knots])
 _BONES_OF_FRAMES = np.array([FITTED.indices(*frame) for frame in _FRAMES if frame != "trunk"])
 _FIRST = np.cumsum([0] + [len(chain.knots) for chain in CHAINS])
-_PIECES = [(chain, first + n, n) for chain, first in zip(CHAINS, _FIRST, strict=False) for n in range(len(chain.knots) - 1)]
+_PIECES = [
+    (chain, first + n, n)
+    for chain, first in zip(CHAINS, _FIRST, strict=False)
+    for n in range(len(chain.knots) - 1)
+]
 PART = [chain.part for chain, _, _ in _PIECES]
 BEGIN = np.array([first for _, first, _ in _PIECES])
 RADII = np.array([[_KNOTS[first].radius, _KNOTS[first + 1].radius] for _, first, _ in _PIECES])
@@ -124,7 +128,11 @@ LIMBS = tuple(
     )
 )
 _LIMB_JOINTS = FITTED.indices(
-    *(f"{side}_{j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
+    *(
+        f"{side}_{j}"
+        for side in ("left", "right")
+        for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    )
 )
 _TORSO = FITTED.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 # Where key points lie, off the joints' centres, in the torso's frame: the mean on synthetic people.
@@ -240,6 +248,8 @@ class _Problem:
 
     def _remember(self, n: int, state: BodyState, posterior: np.ndarray) -> None:
         gap = self.stamp - state.stamp
+        if state.xyz is not None and -LONGEST_GAP < gap <= 0:
+            return  # a repeated or late frame teaches nothing
         if state.xyz is not None and 0 < gap < LONGEST_GAP:
             state.velocity = state.velocity + 0.35 * ((self.xyz[n] - state.xyz) / gap - state.velocity)
         else:
@@ -247,7 +257,7 @@ class _Problem:
         state.xyz, state.stamp = self.xyz[n], self.stamp
         gained = (np.linalg.inv(posterior) - self.prior_information[n]) / self.config.learn
         information = self.prior_information[n] + gained
-        pull = self.prior_information[n] @ self.prior_sizes[n] + gained @ self.sizes[n] 
+        pull = self.prior_information[n] @ self.prior_sizes[n] + gained @ self.sizes[n]
         state.sizes_covariance = np.linalg.inv(information)
         state.sizes = state.sizes_covariance @ pull
 
@@ -385,15 +395,15 @@ class _Problem:
         if self.told.root is not None:
             size = self.sizes[:, :S].mean(1)[:, None, None]
             off = _TELL @ self.xyz - size * (_TELL @ self.told.root)
-            weight = _TELL_SHARE * config.shape_sigma**-2 / (1 + (off**2).sum(-1) / (3 * config.shape_sigma) ** 2)
+            weight = (
+                _TELL_SHARE * config.shape_sigma**-2 / (1 + (off**2).sum(-1) / (3 * config.shape_sigma) ** 2)
+            )
             alike += np.einsum("bk,nb,bj->nkj", _TELL, weight, _TELL)
             pull -= np.einsum("bk,nb,nbx->nkx", _TELL, weight, off)
         off = self.xyz - self.rough
         weight = config.rough_sigma**-2 / (1 + (off**2).sum(-1) / config.rough_sigma**2)
         off2 = self.xyz - self.expected
-        weight2 = self.expected_weight[:, None] / (
-            1 + (off2**2).sum(-1) * self.expected_weight[:, None] / 9
-        )
+        weight2 = self.expected_weight[:, None] / (1 + (off2**2).sum(-1) * self.expected_weight[:, None] / 9)
         diagonal = np.arange(K)
         alike[:, diagonal, diagonal] += weight + weight2
         pull -= weight[..., None] * off + weight2[..., None] * off2
@@ -514,9 +524,7 @@ def _leads(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
         leads[f"{side}_eye"] = (f"{side}_eye_inner", f"{side}_eye_outer")
         leads[f"{side}_wrist"] = tuple(f"{side}_{p}" for p in ("pinky", "index", "thumb"))
         leads[f"{side}_ankle"] = (f"{side}_heel", f"{side}_foot_index")
-    return {
-        lead: tuple(joint for joint in led if joint in skeleton.joints) for lead, led in leads.items()
-    }
+    return {lead: tuple(joint for joint in led if joint in skeleton.joints) for lead, led in leads.items()}
 
 
 def _counts(capsule: np.ndarray, chosen: np.ndarray) -> np.ndarray:

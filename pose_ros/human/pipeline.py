@@ -1,4 +1,4 @@
-"""The whole way of one frame: estimate, lift, track. The same class serves robot and command line."""
+"""The whole way of one frame: estimate, lift, tell apart, fit, smooth, orient. For robot and files alike."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from pose_ros.device import choose_device, use_threads
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
+from pose_ros.human.face import FaceConfig, FaceLooker
+from pose_ros.human.head import HeadLooks, look_at_heads
+from pose_ros.human.identity import Identity, IdentityConfig
+from pose_ros.human.kinematic_fit import FitConfig, KinematicFit
 from pose_ros.human.lift import Lift, LiftConfig
-from pose_ros.human.track import PersonTracker, TrackConfig
-from pose_ros.types import People, RGBDFrame
+from pose_ros.human.mirror import unmirror
+from pose_ros.human.orient import OrientConfig, Orienter
+from pose_ros.human.smooth import SmoothConfig, Smoother
+from pose_ros.human.track import Memory, as_seen, person_of
+from pose_ros.types import Keypoints2D, Keypoints3D, People, RGBDFrame
 
 
 @dataclass(frozen=True)
@@ -22,10 +29,15 @@ class HumanConfig:
     threads: int = option(
         1, "CPU threads of the networks, for the whole process; 0 is all cores", range=(0, 256)
     )
+    faces: bool = option(True, "look at faces for the heads' pose; without them it is coarse")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
+    face: FaceConfig = field(default_factory=FaceConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
-    track: TrackConfig = field(default_factory=TrackConfig)
+    track: IdentityConfig = field(default_factory=IdentityConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    smooth: SmoothConfig = field(default_factory=SmoothConfig)
+    orient: OrientConfig = field(default_factory=OrientConfig)
 
 
 class HumanPipeline:
@@ -36,30 +48,66 @@ class HumanPipeline:
     """
 
     def __init__(self, config: HumanConfig | None = None) -> None:
-        config = config or HumanConfig()
+        self.config = config = config or HumanConfig()
         use_threads(config.threads)
         device, self.device_note = choose_device(config.device)
         self.estimator = create_estimator(config.estimator, getattr(config, config.estimator), device)
         self.estimator.warm_up()
+        self.faces = FaceLooker(config.face, device) if config.faces else None
         self.lift = Lift(config.lift, self.estimator.skeleton)
-        self.tracker = PersonTracker(config.track)
+        self.identity = Identity(config.track, Memory)
+        self.fit = KinematicFit(config.fit, self.estimator.skeleton)
+        self.smoother = Smoother(config.smooth)
+        self.orienter = Orienter(config.orient)
         self.stage_ms: dict[str, float] = {}
 
     def __call__(self, frame: RGBDFrame) -> People:
         keypoints2d = self.estimator.estimate(frame.rgb, frame.stamp_ns)
-        started = time.perf_counter()
-        keypoints3d = self.lift(frame, keypoints2d)
-        lifted = time.perf_counter()
-        people = self.tracker.update(frame, keypoints2d, keypoints3d)
-        ended = time.perf_counter()
-        self.stage_ms = {
-            **self.estimator.stage_ms,
-            "lift": (lifted - started) * 1e3,
-            "track": (ended - lifted) * 1e3,
-        }
-        return people
+        self.stage_ms = dict(self.estimator.stage_ms)
+        lifted = self._timed("lift", self.lift, frame, keypoints2d)
+        found = self._timed("track", self.identity.assign, frame, keypoints2d, lifted)
+        tracks = [track for track in found if track is not None]
+        chosen = [n for n, track in enumerate(found) if track is not None]
+        keypoints2d, lifted = keypoints2d.select(chosen), lifted.select(chosen)
+        memories = [track.person for track in tracks]
+        keypoints2d, lifted = unmirror([m.mirror for m in memories], keypoints2d, lifted, frame.stamp_ns)
+        fitted = self._timed("fit", self.fit, frame, keypoints2d, lifted, [m.body for m in memories])
+        joints = self._timed("smooth", self.smoother, [m.smooth for m in memories], fitted, frame.stamp_ns)
+        ids = [track.id for track in tracks]
+        heads = self._timed("faces", self._heads, frame, keypoints2d, joints, ids)
+        oriented = self._timed("orient", self.orienter, joints, ids, frame.stamp_ns * 1e-9, heads)
+        people = [person_of(track, n, keypoints2d, joints, oriented[n]) for n, track in enumerate(tracks)]
+        return People((*people, *self._out_of_sight(frame)), frame.stamp_ns, frame.frame_id)
 
     def reset(self) -> None:
         """Forget everyone: the next frame is of another scene."""
         self.estimator.reset()
-        self.tracker.reset()
+        self.identity.reset()
+        self.orienter.reset()
+        if self.faces:
+            self.faces.reset()
+
+    def _out_of_sight(self, frame: RGBDFrame):
+        """People lost a moment ago, where they should be by now."""
+        lost = self.identity.coasting()
+        states = [track.person.smooth for track in lost]
+        joints = self.smoother.predict(states, frame.stamp_ns, self.estimator.skeleton)
+        heads = HeadLooks.none(len(lost)) if self.faces else None
+        oriented = self.orienter(joints, [track.id for track in lost], frame.stamp_ns * 1e-9, heads)
+        seen = as_seen(joints, frame)
+        return [person_of(track, n, seen, joints, oriented[n]) for n, track in enumerate(lost)]
+
+    def _heads(
+        self, frame: RGBDFrame, keypoints2d: Keypoints2D, joints: Keypoints3D, ids: list[str]
+    ) -> HeadLooks | None:
+        if self.faces is None:
+            return None
+        mesh = self.faces(frame.rgb, frame.camera, keypoints2d, joints, ids, frame.stamp_ns * 1e-9)
+        faces = mesh.person, mesh.points, mesh.logit
+        return look_at_heads(len(ids), *faces, frame.depth, frame.camera, self.config.orient.head)
+
+    def _timed(self, stage: str, work, *arguments):
+        started = time.perf_counter()
+        result = work(*arguments)
+        self.stage_ms[stage] = (time.perf_counter() - started) * 1e3
+        return result

@@ -16,7 +16,7 @@ from visualization_msgs.msg import MarkerArray
 from pose_ros.eval.bench import Row, row
 from pose_ros.eval.timing import Cost, alternate, measure
 from pose_ros.geometry.camera import PinholeCamera
-from pose_ros.human.orient import orient
+from pose_ros.human.orient import Orienter
 from pose_ros.ros import conversions
 from pose_ros.ros.people_output import PeopleOutput
 from pose_ros.skeleton import BLAZEPOSE_33
@@ -91,8 +91,8 @@ def _people(count: int, random: np.random.Generator) -> tuple[Person, ...]:
     xy = CAMERA.project(lifted.xyz)
     seen = Keypoints2D(xy, lifted.score, np.concatenate([xy.min(1), xy.max(1)], -1), BLAZEPOSE_33)
     return tuple(
-        Person(f"p{n}", TrackState.TRACKED, 9, seen.select([n]), lifted.select([n]), *frames)
-        for n, frames in enumerate(orient(lifted))
+        Person(f"p{n}", TrackState.TRACKED, 9, seen.select([n]), lifted.select([n]), frames.camera_from_joint)
+        for n, frames in enumerate(Orienter()(lifted, [f"p{n}" for n in range(count)], 0.0))
     )
 
 

@@ -129,8 +129,8 @@ def delete_markers(person_ids: Iterable[str], header: Header) -> MarkerArray:
 
 
 def joint_state(person: Person, header: Header) -> JointState:
-    """Angles of the human_description URDF of this person."""
-    positions = joint_positions(person)
+    """Angles of this person's URDF (human_urdf); human_description's own has all of them but two of the spine."""
+    positions = joint_positions(person, spine=True)
     return JointState(
         header=header,
         name=[f"{joint}_{person.id}" for joint in positions],

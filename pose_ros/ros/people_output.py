@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.human.human_urdf import human_urdf
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
 from pose_ros.ros.pose_outputs import PoseOutputs
-from pose_ros.ros.publishing import is_heard, make_publisher
+from pose_ros.ros.publishing import is_heard, make_latched, make_publisher
 from pose_ros.ros.tf_messages import TFMessages
 from pose_ros.types import People, Person, RGBDFrame, TrackState
 from pose_ros.viz import draw_people
@@ -25,7 +27,8 @@ FORGET_AFTER_NS = 2 * SECOND_NS  # a lost person's own topics go when they have 
 class PeopleOutput:
     """All output topics of human_pose; every stamp is the image's.
 
-    A person who is tracked is published, one who is only suspected is not. Topics of one person are made
+    A person who is tracked is published, with those lost a moment ago, who are predicted; one who is only
+    suspected is not. Topics of one person are made
     when they appear; as ids come from a bounded pool, so do the topics. joints: those that have topics of
     their own.
     """
@@ -103,6 +106,8 @@ class PeopleOutput:
         base = f"humans/bodies/{person.id}"
         topics = self._poses.topics(base)
         topics |= {"joint_states": make_publisher(self._node, JointState, f"{base}/joint_states")}
+        topics["urdf"] = make_latched(self._node, String, f"{base}/urdf")
+        topics["urdf"].publish(String(data=human_urdf(person, person.id)))
         if messages.HAVE_HRI_MSGS:
             topics["skeleton2d"] = make_publisher(self._node, messages.Skeleton2D, f"{base}/skeleton2d")
             topics["roi"] = make_publisher(self._node, messages.NormalizedRegionOfInterest2D, f"{base}/roi")
@@ -123,4 +128,4 @@ class PeopleOutput:
 
 
 def _tracked(people: People) -> list[Person]:
-    return [person for person in people if person.state is TrackState.TRACKED]
+    return [person for person in people if person.state is not TrackState.TENTATIVE]

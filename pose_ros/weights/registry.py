@@ -160,4 +160,4 @@ WEIGHTS: dict[str, Weights] = {
 }
 
 # What the default human estimator needs.
-DEFAULT = ("blazepose_detector", "blazepose_full", "movenet_multipose")
+DEFAULT = ("blazepose_detector", "blazepose_full", "movenet_multipose", "face_landmarks")
