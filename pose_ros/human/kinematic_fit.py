@@ -15,7 +15,6 @@ import numpy as np
 
 from pose_ros.config import option
 from pose_ros.human.flesh import (
-    CHAINS,
     FAMILIES,
     FAMILY_SIGMA,
     FITTED,
@@ -26,19 +25,18 @@ from pose_ros.human.flesh import (
     SIZE_SIGMA,
     mixes,
 )
+from pose_ros.human.skin import BEHIND, PART, RADII, Touch, depth_at, ends, look, nearest, trunk_frame
 from pose_ros.skeleton import Skeleton
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 
 K, S, G = len(FITTED), len(FAMILIES), len(GIRTHS)
 UNKNOWNS = 3 * K + S + G  # positions, families of lengths, girths
-CANDIDATES = (120, 90)  # rows and columns of pixels that are looked at a person
 LOST = 0.12  # m; whose key points are so far from where they should be (median) is fitted anew
 LONGEST_GAP = 0.5  # s; whoever was not seen for longer is fitted anew
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    points: int = option(400, "depth points a person that are fitted to", range=(32, 4096))
     iterations: int = option(4, "Gauss-Newton steps a frame", range=(1, 50))
     surface_sigma: float = option(0.015, "of the skin about its capsule", unit="m", range=(0.001, 0.1))
     surface_points: float = option(
@@ -77,30 +75,8 @@ def _usual_sizes() -> np.ndarray:
     return covariance
 
 
-# Flesh: knots, and the capsules between them
-_KNOTS = [knot for chain in CHAINS for knot in chain.knots]
-_FRAMES = list(dict.fromkeys(chain.frame for chain in CHAINS))
-KNOTS, KNOT_OFFSET = mixes([knot.mix for knot in _KNOTS]), np.array([knot.offset for knot in _KNOTS])
-KNOT_FRAME = np.array([_FRAMES.index(chain.frame) for chain in CHAINS for _ in chain.knots])
-_BONES_OF_FRAMES = np.array([FITTED.indices(*frame) for frame in _FRAMES if frame != "trunk"])
-_FIRST = np.cumsum([0] + [len(chain.knots) for chain in CHAINS])
-_PIECES = [
-    (chain, first + n, n)
-    for chain, first in zip(CHAINS, _FIRST, strict=False)
-    for n in range(len(chain.knots) - 1)
-]
-PART = [chain.part for chain, _, _ in _PIECES]
-BEGIN = np.array([first for _, first, _ in _PIECES])
-RADII = np.array([[_KNOTS[first].radius, _KNOTS[first + 1].radius] for _, first, _ in _PIECES])
-GIRTH = np.array([GIRTHS.index(chain.girth) for chain, _, _ in _PIECES])
-_OF_GIRTH = np.eye(G)[GIRTH]
-# Where a limb goes on there is no round end: what would touch it is the next part's.
-OPEN_START = np.array([n == 0 and not chain.ends[0] for chain, _, n in _PIECES])
-OPEN_END = np.array([n == len(chain.knots) - 2 and not chain.ends[1] for chain, _, n in _PIECES])
-START, END = KNOTS[BEGIN], KNOTS[BEGIN + 1]
 # Hands take many shapes, and feet stand on the floor.
-REACH = np.array([1e-3 if part.endswith("foot") else 1e-3 if part.endswith("hand") else 1.0 for part in PART])
-BEHIND = 0.02
+_REACH = np.array([0.4 if part.endswith("foot") else 1e-3 if part.endswith("hand") else 1.0 for part in PART])
 # Lengths
 _A = np.array([FITTED.index(length.joints[0]) for length in LENGTHS])
 _B = np.array([FITTED.index(length.joints[1]) for length in LENGTHS])
@@ -226,11 +202,13 @@ class _Problem:
         self.rough = _completed(told.rough)
         self.expected, self.expected_weight = self._predicted()
         self.xyz = self._chosen()
-        self.points, self.directions = self._surface()
+        self.points, self.directions = look(self.xyz, frame.depth, frame.camera)
 
     def solve(self) -> None:
         reach = self.config.surface_reach
         for n in range(self.config.iterations):
+            if n % 2 == 0:
+                self.capsule = nearest(*ends(self.xyz), self.sizes[:, S:], self.points, self.directions)
             normal, right = self._normal(reach * (2.0 if n < self.config.iterations // 2 else 1.0))
             step = np.linalg.solve(normal, right[..., None])[..., 0]
             self.xyz = self.xyz + step[:, : 3 * K].reshape(-1, K, 3)
@@ -289,7 +267,7 @@ class _Problem:
 
     def _evidence(self, xyz: np.ndarray) -> list[np.ndarray]:
         """For each limb, how much of its middle line has depth just before it, less what is seen through (N,)."""
-        start, end = self._ends(xyz)
+        start, end = ends(xyz)
         u = np.linspace(0.1, 0.9, 5)[:, None]
         middle = start[:, :, None] * (1 - u) + end[:, :, None] * u
         radius = RADII[:, :1] * (1 - u.T) + RADII[:, 1:] * u.T
@@ -298,45 +276,9 @@ class _Problem:
         return [(good * 1.0 - 1.5 * through)[:, capsules].mean((1, 2)) for _, capsules in LIMBS]
 
     def _look(self, xyz: np.ndarray) -> np.ndarray:
-        camera, (height, width) = self.frame.camera, self.frame.depth.shape
-        pixels = np.nan_to_num(camera.project(xyz), nan=-1e6)
-        u, v = np.rint(pixels[..., 0]).astype(int), np.rint(pixels[..., 1]).astype(int)
-        inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
-        return np.where(inside, self.frame.depth[v.clip(0, height - 1), u.clip(0, width - 1)], np.nan)
-
-    def _ends(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Start and end (N,C,3) of every capsule."""
-        trunk = _torso_frame(xyz)[:, None]
-        z = xyz[:, _BONES_OF_FRAMES[:, 0]] - xyz[:, _BONES_OF_FRAMES[:, 1]]
-        x = np.cross(trunk[..., 1], z)
-        z, x = _unit(z), _unit(x)
-        frames = np.concatenate([trunk, np.stack([x, np.cross(z, x), z], -1)], axis=1)
-        knots = KNOTS @ xyz + (frames[:, KNOT_FRAME] @ KNOT_OFFSET[..., None])[..., 0]
-        return knots[:, BEGIN], knots[:, BEGIN + 1]
-
-    def _surface(self) -> tuple[np.ndarray, np.ndarray]:
-        """Depth points (N,P,3) near the people, NaN where there are fewer, and their rays' directions."""
-        camera, (height, width) = self.frame.camera, self.frame.depth.shape
-        pixels = camera.project(self.xyz)
-        margin = (0.15 * camera.fx / np.clip(self.xyz[..., 2].mean(1), 0.3, None))[:, None]
-        low = np.nan_to_num(pixels.min(1) - margin).clip(0, [width - 1, height - 1])
-        high = np.nan_to_num(pixels.max(1) + margin).clip(0, [width - 1, height - 1])
-        rows, columns = CANDIDATES
-        v = low[:, 1:] + (high - low)[:, 1:] * (np.arange(rows) + 0.5) / rows
-        u = low[:, :1] + (high - low)[:, :1] * (np.arange(columns) + 0.5) / columns
-        v, u = np.rint(v).astype(int), np.rint(u).astype(int)
-        depth = self.frame.depth[v[:, :, None], u[:, None, :]].reshape(len(v), -1)
-        grid = np.stack(np.broadcast_arrays(u[:, None, :], v[:, :, None]), -1).reshape(len(v), -1, 2)
-        rays = camera.rays(grid)
-        points = rays * np.where(depth > 0, depth, np.nan)[..., None]
-        directions = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-        touch = _Touch(self.xyz, self.sizes[:, S:], *self._ends(self.xyz), points, directions)
-        near = np.nan_to_num(touch.miss, nan=9.0) < 0.12
-        # A fixed shuffle spreads them over the person; thin limbs get as many as the broad trunk.
-        key = _shuffle(near.shape[1]) * _counts(touch.capsule, near)
-        order = np.argsort(np.where(near, key, np.inf), axis=1)[:, : self.config.points]
-        points = np.take_along_axis(np.where(near[..., None], points, np.nan), order[..., None], 1)
-        return points, np.take_along_axis(directions, order[..., None], 1)
+        """Depth (…) that is seen at these points (…,3)."""
+        pixels = np.nan_to_num(self.frame.camera.project(xyz), nan=-1.0).clip(-1, 1 << 20)
+        return depth_at(self.frame.depth, np.rint(pixels).astype(int))
 
     def _normal(self, reach: float) -> tuple[np.ndarray, np.ndarray]:
         """Normal matrix (N,U,U) and right side (N,U) of the next step."""
@@ -349,27 +291,20 @@ class _Problem:
             right[...] -= (weighed @ off[..., None])[..., 0]
 
         # The skin
-        touch = _Touch(self.xyz, self.sizes[:, S:], *self._ends(self.xyz), self.points, self.directions)
-        off = np.nan_to_num(touch.off)
-        near = reach * REACH[touch.capsule]
+        touch = Touch(self.xyz, self.sizes[:, S:], self.points, self.directions, self.capsule)
+        near = reach * _REACH[touch.capsule]
         weight = 1 / config.surface_sigma**2 / (1 + (touch.miss / near) ** 2) ** 2
         # What is seen lies before the middle line: what does not is the floor or the wall behind a limb.
-        weight = weight / (1 + (np.maximum(np.nan_to_num(touch.ahead), 0) / BEHIND) ** 2) ** 2
-        beyond = (OPEN_START[touch.capsule] & (touch.u <= 0)) | (OPEN_END[touch.capsule] & (touch.u >= 1))
-        weight = np.where(beyond, 0.0, weight)
+        weight = weight / (1 + (np.maximum(touch.ahead, 0) / BEHIND) ** 2) ** 2
         # Points of one part err alike: many say little more than a few.
-        count = _counts(touch.capsule, np.nan_to_num(touch.miss, nan=9.0) < near)
-        weight = weight * np.minimum(1, config.surface_points / np.maximum(count, 1))
-        weight = np.where(np.isfinite(touch.off), weight, 0.0)
-        joints, normals = touch.joints(), np.nan_to_num(touch.normal())
-        rows = np.zeros((*off.shape, UNKNOWNS))
-        rows[..., : 3 * K] = (-joints[..., None] * normals[..., None, :]).reshape(*off.shape, -1)
-        rows[..., 3 * K + S :] = -np.nan_to_num(touch.radius)[..., None] * _OF_GIRTH[touch.capsule]
-        add(rows, off, weight)
-        sure = (np.nan_to_num(touch.miss, nan=9.0) < config.surface_reach) & (weight > 0)
-        self.support = (joints.clip(0) * sure[..., None]).sum(1)
+        weight = weight * np.minimum(1, config.surface_points / np.maximum(touch.count(touch.miss < near), 1))
+        matrix, pulls = touch.normal_equations(weight)
+        chosen = np.r_[0 : 3 * K, 3 * K + S : UNKNOWNS]
+        normal[:, chosen[:, None], chosen] = matrix
+        right[:, chosen] = pulls
+        self.support = touch.support(touch.miss < near)
         # Key points
-        torso = _torso_frame(self.xyz)
+        torso = trunk_frame(self.xyz)
         seen = KEYPOINT_MIX @ self.xyz + KEYPOINT_OFFSET @ np.swapaxes(torso, -1, -2)
         aside = seen[..., :2] - self.rays[..., :2] * seen[..., 2:]
         rows = np.zeros((n, K, 2, UNKNOWNS))
@@ -423,77 +358,6 @@ class _Problem:
         return normal, right
 
 
-class _Touch:
-    """Where points (N,P,3) touch capsules: for each the nearest, by how far its front is off.
-
-    off (N,P) m, > 0 outside; radius (N,P) of the capsule there, before girth.
-    """
-
-    def __init__(self, xyz, girth, start, end, points, directions) -> None:
-        along = end - start
-        squared = np.einsum("ncx,ncx->nc", along, along)[:, None] + 1e-9
-        across = np.swapaxes(along, -1, -2)
-        u = ((points @ across - np.einsum("ncx,ncx->nc", start, along)[:, None]) / squared).clip(0, 1)
-        # |p - c|², and its part along the ray, for the nearest point c of every capsule's middle line.
-        begin = np.swapaxes(start, -1, -2)
-        from_start = points @ across - np.einsum("ncx,ncx->nc", start, along)[:, None]
-        distance = (
-            (points**2).sum(-1)[..., None] - 2 * points @ begin + (start**2).sum(-1)[:, None]
-            - 2 * u * from_start + u**2 * squared
-        )  # fmt: skip
-        ahead = (
-            np.einsum("npx,npx->np", points, directions)[..., None]
-            - directions @ begin
-            - u * (directions @ across)
-        )
-        radius = RADII[:, 0] + u * (RADII[:, 1] - RADII[:, 0])
-        thick = radius * girth[:, GIRTH][:, None]
-        aside = np.sqrt(np.maximum(distance - ahead**2, 0))
-        sine = np.minimum(aside / thick, 1)
-        off = sine * aside - np.sqrt(1 - sine**2) * ahead - thick
-        # What lies far behind is no surface of the capsule, however near its outline.
-        miss = np.maximum(np.abs(off), np.abs(np.sqrt(np.maximum(distance, 0)) - thick))
-        capsule = np.argmin(np.nan_to_num(miss, nan=9.0), axis=-1)[..., None]
-
-        def pick(values: np.ndarray) -> np.ndarray:
-            return np.take_along_axis(values, capsule, -1)[..., 0]
-
-        self.capsule, self.u, self.off, self.radius = capsule[..., 0], pick(u), pick(off), pick(radius)
-        self.miss, self.ahead = pick(miss), pick(ahead)
-        self._sine, self._start, self._along = pick(sine), start, along
-        self._points, self._directions = points, directions
-
-    def joints(self) -> np.ndarray:
-        """(N,P,K): how each joint moves the nearest point of the middle line."""
-        u = np.nan_to_num(self.u)[..., None]
-        return START[self.capsule] * (1 - u) + END[self.capsule] * u
-
-    def normal(self) -> np.ndarray:
-        """(N,P,3) unit: of the capsule's front, where the point touches it."""
-        index = self.capsule[..., None]
-        centre = np.take_along_axis(self._start, index, 1) + self.u[..., None] * np.take_along_axis(
-            self._along, index, 1
-        )
-        away = self._points - centre
-        aside = away - np.einsum("npx,npx->np", away, self._directions)[..., None] * self._directions
-        aside /= np.maximum(np.linalg.norm(aside, axis=-1, keepdims=True), 1e-9)
-        sine = self._sine[..., None]
-        return sine * aside - np.sqrt(1 - sine**2) * self._directions
-
-
-def _torso_frame(xyz: np.ndarray) -> np.ndarray:
-    """Rotation (N,3,3): x forward, y left, z from hips to shoulders."""
-    left_shoulder, right_shoulder, left_hip, right_hip = (xyz[:, k] for k in _TORSO)
-    z = left_shoulder + right_shoulder - left_hip - right_hip
-    x = np.cross(left_shoulder - right_shoulder + left_hip - right_hip, z)
-    z, x = _unit(z), _unit(x)
-    return np.stack([x, np.cross(z, x), z], axis=-1)
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
-
-
 def _completed(lifted: np.ndarray) -> np.ndarray:
     """Lifted joints (N,K,3) with hands and toes beyond wrist and ankle where the estimator has none."""
     lifted = lifted.copy()
@@ -532,7 +396,3 @@ def _counts(capsule: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     flat = capsule + len(PART) * np.arange(len(capsule))[:, None]
     counts = np.bincount(flat.ravel(), chosen.ravel(), len(PART) * len(capsule))
     return counts[flat]
-
-
-def _shuffle(count: int) -> np.ndarray:
-    return np.random.default_rng(0).permutation(count) / count
