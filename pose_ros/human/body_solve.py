@@ -40,7 +40,7 @@ class BodyFitConfig:
         300.0, "depth points weigh together as so many independent ones", range=(1.0, 1e5)
     )
     outline: float = option(0.5, "weight of free space against that of depth", range=(0.0, 10.0))
-    habit: float = option(1.0, "weight of how people hold their joints", range=(0.0, 100.0))
+    habit: float = option(2.0, "weight of how people hold their joints", range=(0.0, 100.0))
     turn_rate: float = option(4.0, "how fast joints turn", unit="rad/s", range=(0.1, 100.0))
     learn: float = option(0.5, "part of a frame's information on shape that is kept", range=(0.0, 1.0))
     shape_frames: float = option(
