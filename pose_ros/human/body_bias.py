@@ -5,17 +5,8 @@ from __future__ import annotations
 import torch
 
 from pose_ros.body.rig import SEGMENTS
+from pose_ros.human.keypoint_bias import BLAZEPOSE_BIAS
 from pose_ros.skeleton import BLAZEPOSE_33, COCO_17, Skeleton
-
-# Where BlazePose's key points lie off anny's joints: the segment whose frame is meant and the way in it, m,
-# for the left side. Means over 2,600 synthetic people; two halves of them agree within 5 mm.
-BLAZEPOSE_BIAS = {
-    "nose": ("head", (-0.003, 0.0, 0.005)), "eye": ("head", (-0.011, 0.0, 0.003)),
-    "ear": ("head", (0.018, -0.018, 0.004)), "shoulder": ("chest", (0.002, 0.006, 0.011)),
-    "elbow": ("elbow", (-0.001, 0.003, 0.006)), "wrist": ("elbow", (0.002, -0.008, -0.008)),
-    "hip": ("pelvis", (0.017, 0.001, -0.013)), "knee": ("knee", (0.011, -0.007, -0.002)),
-    "ankle": ("knee", (-0.003, -0.003, 0.018)),
-}  # fmt: skip
 
 
 class Bias:

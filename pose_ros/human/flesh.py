@@ -74,9 +74,17 @@ def _of_side(side: str, other: str, out: float) -> list[Chain]:
         f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "toe")
     )
     return [
-        Chain(f"{side}_upper_arm", _along(shoulder, elbow, (0, 0.0624), (0.35, 0.057), (0.7, 0.0454), (1, 0.0433))),
-        Chain(f"{side}_forearm", _along(elbow, wrist, (0, 0.0388), (0.35, 0.0415), (0.7, 0.0329), (1, 0.0248))),
-        Chain(f"{side}_hand", _along(wrist, hand, (0, 0.0189), (0.75, 0.0476), (1.5, 0.0247)), ends=(False, True)),
+        Chain(
+            f"{side}_upper_arm",
+            _along(shoulder, elbow, (0, 0.0624), (0.35, 0.057), (0.7, 0.0454), (1, 0.0433)),
+        ),
+        Chain(
+            f"{side}_forearm", _along(elbow, wrist, (0, 0.0388), (0.35, 0.0415), (0.7, 0.0329), (1, 0.0248))
+        ),
+        Chain(
+            f"{side}_hand", _along(wrist, hand, (0, 0.0189), (0.75, 0.0476), (1.5, 0.0247)),
+            ends=(False, True),
+        ),
         Chain(
             f"{side}_thigh",
             _along(

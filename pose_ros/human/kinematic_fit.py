@@ -23,9 +23,9 @@ from pose_ros.human.flesh import (
     LENGTHS,
     SHAPE_SIGMA,
     SIZE_SIGMA,
-    mixes,
 )
-from pose_ros.human.skin import BEHIND, PART, RADII, Touch, depth_at, ends, look, nearest, trunk_frame
+from pose_ros.human.keypoint_bias import bias_of, biased
+from pose_ros.human.skin import BEHIND, PART, RADII, Touch, depth_at, ends, look, nearest
 from pose_ros.skeleton import Skeleton
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 
@@ -37,7 +37,7 @@ LONGEST_GAP = 0.5  # s; whoever was not seen for longer is fitted anew
 
 @dataclass(frozen=True)
 class FitConfig:
-    iterations: int = option(4, "Gauss-Newton steps a frame", range=(1, 50))
+    iterations: int = option(3, "Gauss-Newton steps a frame", range=(1, 50))
     surface_sigma: float = option(0.015, "of the skin about its capsule", unit="m", range=(0.001, 0.1))
     surface_points: float = option(
         2.0, "points that say as much as all of one part: neighbours err alike", range=(0.1, 1000.0)
@@ -111,20 +111,6 @@ _LIMB_JOINTS = FITTED.indices(
     )
 )
 _TORSO = FITTED.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-# Where key points lie, off the joints' centres, in the torso's frame: the mean on synthetic people.
-KEYPOINT_OFFSET = np.zeros((K, 3))
-KEYPOINT_MIX = np.eye(K)
-for _name, _offset in {
-    "left_ear": (0.01, -0.022, 0.003), "right_ear": (0.01, 0.022, 0.003),
-    "left_shoulder": (-0.002, -0.005, 0.01), "right_shoulder": (-0.002, 0.005, 0.01),
-    "left_hip": (0.0, -0.005, -0.012), "right_hip": (0.0, 0.005, -0.012),
-}.items():  # fmt: skip
-    KEYPOINT_OFFSET[FITTED.index(_name)] = _offset
-for _side in ("left", "right"):
-    KEYPOINT_MIX[FITTED.index(f"{_side}_ankle"), FITTED.indices(f"{_side}_ankle", f"{_side}_knee")] = (
-        0.96,
-        0.04,
-    )
 
 
 class KinematicFit:
@@ -132,7 +118,7 @@ class KinematicFit:
 
     def __init__(self, config: FitConfig, skeleton: Skeleton) -> None:
         self.config, self.skeleton = config, skeleton
-        self._from_estimator = _from_estimator(skeleton)
+        self._from_estimator, self._bias = _from_estimator(skeleton), bias_of(skeleton)
 
     def __call__(
         self, frame: RGBDFrame, keypoints: Keypoints2D, rough: Keypoints3D, states: list[BodyState]
@@ -145,7 +131,7 @@ class KinematicFit:
         seen = np.flatnonzero(np.isfinite(told.rough[:, _TORSO]).all((1, 2)))
         if not len(seen):
             return rough
-        problem = _Problem(self.config, frame, told.select(seen), [states[n] for n in seen])
+        problem = _Problem(self.config, self._bias, frame, told.select(seen), [states[n] for n in seen])
         problem.solve()
         fitted, covariance, measured = problem.joints()
         return self._keypoints3d(keypoints, rough, seen, fitted, covariance, measured)
@@ -192,7 +178,10 @@ class _Told:
 
 
 class _Problem:
-    def __init__(self, config: FitConfig, frame: RGBDFrame, told: _Told, states: list[BodyState]) -> None:
+    def __init__(
+        self, config: FitConfig, bias, frame: RGBDFrame, told: _Told, states: list[BodyState]
+    ) -> None:
+        self.bias = bias
         self.config, self.frame, self.told, self.states = config, frame, told, states
         self.stamp = frame.stamp_ns * 1e-9
         self.rays = frame.camera.rays(told.xy)
@@ -266,7 +255,7 @@ class _Problem:
         return start
 
     def _evidence(self, xyz: np.ndarray) -> list[np.ndarray]:
-        """For each limb, how much of its middle line has depth just before it, less what is seen through (N,)."""
+        """For each limb (N,): how much of its middle line has depth just before it, less what is seen through."""
         start, end = ends(xyz)
         u = np.linspace(0.1, 0.9, 5)[:, None]
         middle = start[:, :, None] * (1 - u) + end[:, :, None] * u
@@ -304,13 +293,12 @@ class _Problem:
         right[:, chosen] = pulls
         self.support = touch.support(touch.miss < near)
         # Key points
-        torso = trunk_frame(self.xyz)
-        seen = KEYPOINT_MIX @ self.xyz + KEYPOINT_OFFSET @ np.swapaxes(torso, -1, -2)
+        seen = biased(self.xyz, *self.bias)
         aside = seen[..., :2] - self.rays[..., :2] * seen[..., 2:]
         rows = np.zeros((n, K, 2, UNKNOWNS))
         for axis in (0, 1):
-            rows[:, :, axis, axis : 3 * K : 3] = KEYPOINT_MIX
-            rows[:, :, axis, 2 : 3 * K : 3] = -KEYPOINT_MIX * self.rays[..., axis, None]
+            rows[:, :, axis, axis : 3 * K : 3] = np.eye(K)
+            rows[:, :, axis, 2 : 3 * K : 3] = -np.eye(K) * self.rays[..., axis, None]
         strength = (self.told.score / config.keypoint_sigma) ** 2
         strength = strength / (1 + (aside**2).sum(-1) / (3 * config.keypoint_sigma) ** 2)
         add(rows.reshape(n, 2 * K, -1), aside.reshape(n, -1), np.repeat(strength, 2, -1))

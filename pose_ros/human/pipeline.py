@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from pose_ros.config import option
 from pose_ros.device import choose_device, use_threads
+from pose_ros.human.body_fit import BodyFit
+from pose_ros.human.body_solve import BodyFitConfig
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
@@ -29,6 +31,11 @@ class HumanConfig:
     threads: int = option(
         1, "CPU threads of the networks, for the whole process; 0 is all cores", range=(0, 256)
     )
+    joints: str = option(
+        "kinematic",
+        "how joint centres are found: by capsules of flesh, at camera rate on a CPU, or by a whole body (anny)",
+        choices=("kinematic", "body"),
+    )
     faces: bool = option(True, "look at faces for the heads' pose; without them it is coarse")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
@@ -36,6 +43,7 @@ class HumanConfig:
     lift: LiftConfig = field(default_factory=LiftConfig)
     track: IdentityConfig = field(default_factory=IdentityConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+    body: BodyFitConfig = field(default_factory=BodyFitConfig)
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
     orient: OrientConfig = field(default_factory=OrientConfig)
 
@@ -57,6 +65,9 @@ class HumanPipeline:
         self.lift = Lift(config.lift, self.estimator.skeleton)
         self.identity = Identity(config.track, Memory)
         self.fit = KinematicFit(config.fit, self.estimator.skeleton)
+        self.body_fit = None
+        if config.joints == "body":
+            self.body_fit = BodyFit(config.body, self.estimator.skeleton, device)
         self.smoother = Smoother(config.smooth)
         self.orienter = Orienter(config.orient)
         self.stage_ms: dict[str, float] = {}
@@ -71,9 +82,12 @@ class HumanPipeline:
         keypoints2d, lifted = keypoints2d.select(chosen), lifted.select(chosen)
         memories = [track.person for track in tracks]
         keypoints2d, lifted = unmirror([m.mirror for m in memories], keypoints2d, lifted, frame.stamp_ns)
-        fitted = self._timed("fit", self.fit, frame, keypoints2d, lifted, [m.body for m in memories])
-        joints = self._timed("smooth", self.smoother, [m.smooth for m in memories], fitted, frame.stamp_ns)
         ids = [track.id for track in tracks]
+        if self.body_fit is None:
+            fitted = self._timed("fit", self.fit, frame, keypoints2d, lifted, [m.body for m in memories])
+        else:
+            fitted = self._timed("fit", self.body_fit, frame, keypoints2d, lifted, ids).keypoints
+        joints = self._timed("smooth", self.smoother, [m.smooth for m in memories], fitted, frame.stamp_ns)
         heads = self._timed("faces", self._heads, frame, keypoints2d, joints, ids)
         oriented = self._timed("orient", self.orienter, joints, ids, frame.stamp_ns * 1e-9, heads)
         people = [person_of(track, n, keypoints2d, joints, oriented[n]) for n, track in enumerate(tracks)]
@@ -84,6 +98,8 @@ class HumanPipeline:
         self.estimator.reset()
         self.identity.reset()
         self.orienter.reset()
+        if self.body_fit:
+            self.body_fit.reset()
         if self.faces:
             self.faces.reset()
 

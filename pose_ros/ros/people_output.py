@@ -14,6 +14,7 @@ from visualization_msgs.msg import MarkerArray
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.human.human_urdf import human_urdf
 from pose_ros.ros import people_messages as messages
+from pose_ros.ros.body_mesh import BodyMeshOutput
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
 from pose_ros.ros.pose_outputs import PoseOutputs
 from pose_ros.ros.publishing import is_heard, make_latched, make_publisher
@@ -39,6 +40,7 @@ class PeopleOutput:
         self._tf = make_publisher(self._node, TFMessage, "/tf", 100)
         self._tf_messages = TFMessages()
         self._markers = make_publisher(self._node, MarkerArray, "skeletons/markers")
+        self._meshes = BodyMeshOutput(node)
         self._annotated = make_publisher(self._node, Image, "image_annotated", 1)
         self._tracked = None
         if messages.HAVE_HRI_MSGS:
@@ -86,12 +88,14 @@ class PeopleOutput:
         if is_heard(self._annotated):
             picture = draw_people(frame.rgb, people)
             self._annotated.publish(message_from_rgb(picture, people.stamp_ns, people.frame_id))
+        self._meshes.publish(frame, tracked)  # last: it takes its time
 
     def clear(self) -> None:
         """Everybody is gone: said to RViz and REP-155 listeners, at the time of the last image."""
         header = header_of(max(self._last_seen_ns.values(), default=0), "")
         if self._marked:
             self._markers.publish(messages.delete_markers(self._marked, header))
+        self._meshes.clear(header)
         if self._tracked and self._last_seen_ns:
             self._tracked.publish(messages.ids_list([], header))
         self._marked, self._last_seen_ns = set(), {}
@@ -123,6 +127,7 @@ class PeopleOutput:
     def publishers(self) -> Iterable[Publisher]:
         shared = (self._tf, self._markers, self._annotated, self._tracked)
         yield from (publisher for publisher in shared if publisher)
+        yield from self._meshes.publishers()
         for topics in list(self._of_person.values()):
             yield from topics.values()
 
