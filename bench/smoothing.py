@@ -92,10 +92,10 @@ def synthetic(filtered: Filter, noise: float, rate: float) -> dict[str, float]:
 
 def recorded(folder: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(stamps (T,), lifted (T,17,3), truth (T,17,3)) of each person of a folder; NaN = not seen."""
-    from pose_ros.human.pipeline import HumanPipeline
+    from pose_ros.human.pipeline import HumanConfig, HumanPipeline
     from pose_ros.sources.source import open_source
 
-    pipeline = HumanPipeline()
+    pipeline = HumanPipeline(HumanConfig(joints="kinematic", faces=False))
     joints = pipeline.estimator.skeleton.indices(*COCO_17.joints)
     people: dict[int, list] = {}
     with open_source(str(folder)) as source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ NETWORKS: dict[str, tuple[tuple[int, ...] | None, tuple[int, int]]] = {
 }
 
 Row = dict[str, Any]  # name, ours and peer: timing.summary, ratio_wall, ratio_cpu, anything else
+ON_A_ROBOT = replace(HumanConfig(), joints="kinematic")  # as the node has it
 
 
 def run_bench(
@@ -98,9 +100,9 @@ def table(result: dict[str, Any]) -> str:
 
 def _single_person(frames: list[RGBDFrame], peer_python: Path | None, rounds: int) -> list[Row]:
     """Following one person in 2D: our estimator told to look for one, and as it comes; MediaPipe's graph."""
-    as_it_comes = HumanPipeline().estimator
+    as_it_comes = HumanPipeline(ON_A_ROBOT).estimator
     threads = torch.get_num_threads()
-    alone = HumanPipeline(update(HumanConfig(), {"blazepose.max_people": 1})).estimator
+    alone = HumanPipeline(update(ON_A_ROBOT, {"blazepose.max_people": 1})).estimator
     found: dict[str, list[bool]] = {}
 
     def ours(name: str, estimator: HumanEstimator, threads: int) -> Callable[[RGBDFrame], Cost]:
@@ -139,7 +141,7 @@ def _single_person(frames: list[RGBDFrame], peer_python: Path | None, rounds: in
 
 def _pipeline(people: str, frames: list[RGBDFrame], rounds: int) -> list[Row]:
     """The whole pipeline as it comes, and each of its stages."""
-    pipeline = HumanPipeline()
+    pipeline = HumanPipeline(ON_A_ROBOT)
     stages: dict[str, list[Cost]] = {}
     found = []
 

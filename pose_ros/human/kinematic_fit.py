@@ -255,7 +255,7 @@ class _Problem:
         return start
 
     def _evidence(self, xyz: np.ndarray) -> list[np.ndarray]:
-        """For each limb (N,): how much of its middle line has depth just before it, less what is seen through."""
+        """For each limb (N,): how much of its middle has depth just before it, less what is seen through."""
         start, end = ends(xyz)
         u = np.linspace(0.1, 0.9, 5)[:, None]
         middle = start[:, :, None] * (1 - u) + end[:, :, None] * u

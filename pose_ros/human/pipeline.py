@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from pose_ros.config import option
 from pose_ros.device import choose_device, use_threads
@@ -32,9 +33,10 @@ class HumanConfig:
         1, "CPU threads of the networks, for the whole process; 0 is all cores", range=(0, 256)
     )
     joints: str = option(
-        "kinematic",
-        "how joint centres are found: by capsules of flesh, at camera rate on a CPU, or by a whole body (anny)",
-        choices=("kinematic", "body"),
+        "auto",
+        "how joint centres are found: by capsules of flesh (kinematic), at camera rate on a CPU, or by a "
+        "whole body (anny), more exact and slower; auto is body where anny is installed",
+        choices=("auto", "kinematic", "body"),
     )
     faces: bool = option(True, "look at faces for the heads' pose; without them it is coarse")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
@@ -66,7 +68,7 @@ class HumanPipeline:
         self.identity = Identity(config.track, Memory)
         self.fit = KinematicFit(config.fit, self.estimator.skeleton)
         self.body_fit = None
-        if config.joints == "body":
+        if config.joints == "body" or (config.joints == "auto" and find_spec("anny")):
             self.body_fit = BodyFit(config.body, self.estimator.skeleton, device)
         self.smoother = Smoother(config.smooth)
         self.orienter = Orienter(config.orient)

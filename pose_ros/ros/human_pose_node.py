@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pose_ros.human.pipeline import HumanConfig, HumanPipeline
 from pose_ros.ros.people_output import PeopleOutput
 from pose_ros.ros.pipeline_node import PipelineNode, spin
 from pose_ros.ros.pose_outputs import PosesConfig
+
+# A robot's pictures do not wait for the body fit; off the robot results are to be as good as they can be.
+DEFAULTS = replace(HumanConfig(), joints="kinematic")
 
 
 class HumanPoseNode(PipelineNode):
@@ -21,7 +25,7 @@ class HumanPoseNode(PipelineNode):
     ) -> None:
         super().__init__(
             "human_pose",
-            config or HumanConfig(),
+            config or DEFAULTS,
             make_pipeline,
             lambda node, publish_tf: PeopleOutput(node, publish_tf, node.more_configs[0].joints),
             PosesConfig(),

@@ -129,7 +129,7 @@ def delete_markers(person_ids: Iterable[str], header: Header) -> MarkerArray:
 
 
 def joint_state(person: Person, header: Header) -> JointState:
-    """Angles of this person's URDF (human_urdf); human_description's own has all of them but two of the spine."""
+    """Angles of this person's URDF (human_urdf); human_description's own lacks two of them, of the spine."""
     positions = joint_positions(person, spine=True)
     return JointState(
         header=header,

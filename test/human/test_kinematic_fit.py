@@ -26,7 +26,7 @@ def errors(fitted: Keypoints3D, people: np.ndarray) -> np.ndarray:
 
 
 def follow(people_at, frames: int = 12, seed: int = 0, noise: float = 0.0, **config):
-    """Fit people (N,21,3), given for every frame; the last result, their states and the lift it began with."""
+    """Fit people (N,21,3), given for every frame; the last result, their states and the lift it had."""
     rng, fit = np.random.default_rng(seed), KinematicFit(FitConfig(**config), COCO_17)
     states = [BodyState() for _ in people_at(0)]
     for n in range(frames):
@@ -157,8 +157,8 @@ def test_what_is_not_fitted_goes_with_what_it_hangs_on():
         xy[0, n], root[0, n], xyz[0, n] = coco.xy[0, m], coco.xyz_root[0, m], lifted.xyz[0, m]
     keypoints = Keypoints2D(xy, np.ones((1, k)), coco.box_xyxy, BLAZEPOSE_33, root)
     rough = Keypoints3D(
-        xyz, np.ones((1, k)), np.tile(1e-3 * np.eye(3), (1, k, 1, 1)), np.full((1, k), Origin.MEASURED, np.uint8),
-        BLAZEPOSE_33,
+        xyz, np.ones((1, k)), np.tile(1e-3 * np.eye(3), (1, k, 1, 1)),
+        np.full((1, k), Origin.MEASURED, np.uint8), BLAZEPOSE_33,
     )  # fmt: skip
     fitted = KinematicFit(FitConfig(), BLAZEPOSE_33)(
         frame_of(depth_of(people)), keypoints, rough, [BodyState()]

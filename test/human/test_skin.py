@@ -83,9 +83,10 @@ def test_the_step_follows_finite_differences(seen):
     """Right side and matrix against numeric derivatives of `off`, where the trunk's axes hardly turn."""
     points, rays, girths, capsule = seen
     limbs = np.array([part.endswith(("arm", "neck", "head")) for part in skin.PART])
-    moved = PEOPLE + RNG.normal(0, 0.005, PEOPLE.shape)
+    moved = PEOPLE + np.random.default_rng(1).normal(0, 0.003, PEOPLE.shape)
     at = touch(moved, girths, points, rays, capsule)
-    weight = ((at.miss < 0.03) & limbs[capsule]).astype(float)
+    weight = ((at.miss < 0.01) & limbs[capsule]).astype(float)
+    assert weight.sum() > 50
     matrix, right = at.normal_equations(weight)
     count = 3 * len(FITTED)
     rows = np.zeros((*weight.shape, count + len(GIRTHS)))
@@ -100,7 +101,7 @@ def test_the_step_follows_finite_differences(seen):
     weighed = rows * weight[..., None]
     # How the front's normal turns as the point wanders over it is left out, as Gauss-Newton may.
     numeric = np.swapaxes(weighed, 1, 2) @ rows
-    assert np.linalg.norm(matrix - numeric) < 0.2 * np.linalg.norm(numeric)
+    assert np.linalg.norm(matrix - numeric) < 0.3 * np.linalg.norm(numeric)
     expected = -np.einsum("npu,np->nu", weighed, at.off)
     for mine, numeric in zip(right, expected, strict=True):
         assert mine @ numeric > 0.97 * np.linalg.norm(mine) * np.linalg.norm(numeric)
