@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 NAME = "pose_ros"
 VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
-DEMO = ["anny==0.6.2"]  # bodies: of the synthetic scenes, of the body fit; its loader is replaced by a fast one of ours
+DEMO = ["anny==0.6.2"]
 OBJECTS = ["trimesh>=4.0", "pillow>=10.0"]  # CAD files and their textures
 BAG = ["rosbags>=0.11"]  # bags to read and to write
 

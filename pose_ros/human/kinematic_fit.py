@@ -32,6 +32,8 @@ from pose_ros.types import Keypoints2D, Keypoints3D, Origin, RGBDFrame
 K, S, G = len(FITTED), len(FAMILIES), len(GIRTHS)
 UNKNOWNS = 3 * K + S + G  # positions, families of lengths, girths
 LOST = 0.12  # m; whose key points are so far from where they should be (median) is fitted anew
+SUPPORT = 3.0  # points of skin about a joint from which it counts as measured
+SEEN_SIGMA, HIDDEN_SIGMA = 0.008, 0.08  # m a coordinate; errors that measured and hidden joints have beside
 LONGEST_GAP = 0.5  # s; whoever was not seen for longer is fitted anew
 
 
@@ -208,10 +210,12 @@ class _Problem:
         """Positions (N,K,3), covariances (N,K,3,3), which of them lie under skin that was measured (N,K)."""
         inverse = np.linalg.inv(self.normal)
         blocks = inverse[:, : 3 * K, : 3 * K].reshape(-1, K, 3, K, 3)
-        covariance = np.einsum("nkxky->nkxy", blocks)
+        # Curvature does not know that nobody saw a joint, nor that a network can be wholly wrong.
+        doubt = np.where(self.support > SUPPORT, SEEN_SIGMA, HIDDEN_SIGMA) ** 2
+        covariance = np.einsum("nkxky->nkxy", blocks) + doubt[..., None, None] * np.eye(3)
         for n, state in enumerate(self.states):
             self._remember(n, state, inverse[n, 3 * K :, 3 * K :])
-        return self.xyz, covariance, self.support > 3.0
+        return self.xyz, covariance, self.support > SUPPORT
 
     def _remember(self, n: int, state: BodyState, posterior: np.ndarray) -> None:
         gap = self.stamp - state.stamp
