@@ -18,7 +18,6 @@ import numpy as np
 
 from pose_ros.eval.metrics import jitter, joint_error
 from pose_ros.eval.tracks import stack_joints
-from pose_ros.filters.one_euro import OneEuroConfig, OneEuroFilter
 from pose_ros.human.smooth import SmoothConfig, Smoother, SmoothState
 from pose_ros.skeleton import COCO_17, Skeleton
 from pose_ros.types import Keypoints3D, Origin
@@ -38,11 +37,6 @@ def smooth_filter(**settings: float) -> Filter:
         )
 
     return run
-
-
-def one_euro(points: np.ndarray, stamps: np.ndarray) -> np.ndarray:
-    euro = OneEuroFilter(OneEuroConfig())
-    return np.array([euro(x, t) for x, t in zip(points, stamps, strict=True)])
 
 
 def known(xyz: np.ndarray, sigma: float = 0.02, skeleton: Skeleton = COCO_17) -> Keypoints3D:
@@ -174,7 +168,6 @@ def main() -> None:
     records = [record for folder in arguments.rgbd for record in recorded(folder)]
     settings: list[tuple[str, str, Filter]] = [
         ("unfiltered", "-", lambda points, stamps: points),
-        ("filters/one_euro.py", "0", one_euro),
     ]
     default = SmoothConfig()
     for made_up, cutoff, beta in [*product((1.0,), CUTOFFS, BETAS), *product((0.0,), CUTOFFS, (5.0,))]:

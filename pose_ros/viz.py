@@ -8,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 
+from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.types import Origin, People, Person, TrackState
 
 LEFT, RIGHT, MIDDLE = (255, 140, 40), (60, 150, 255), (235, 235, 235)
@@ -20,23 +21,29 @@ def color_of(person_id: str) -> tuple[int, int, int]:
     return tuple(int(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.75, 1.0))
 
 
-def draw_people(rgb: np.ndarray, people: People) -> np.ndarray:
+def draw_people(rgb: np.ndarray, people: People, camera: PinholeCamera | None = None) -> np.ndarray:
     """Copy of the image (H,W,3) with every person's skeleton, id and distance.
 
-    Left limbs are orange, right ones blue. A full dot was measured by depth, a ring was inferred.
+    Left limbs are orange, right ones blue. A full dot was measured by depth, a ring was inferred, predicted.
+    With the image's `camera` the joints in 3D are drawn where they are known, else what the estimator saw.
     """
     picture = np.ascontiguousarray(rgb).copy()
     for person in people:
-        _draw_person(picture, person)
+        _draw_person(picture, person, camera)
     return picture
 
 
-def _draw_person(picture: np.ndarray, person: Person) -> None:
+def _draw_person(picture: np.ndarray, person: Person, camera: PinholeCamera | None) -> None:
     keypoints, joints = person.keypoints2d, person.keypoints3d
     size = np.linalg.norm(keypoints.box_xyxy[0, 2:] - keypoints.box_xyxy[0, :2])
     thick = int(np.clip(size / 150, 1, 4))
     seen = (keypoints.score[0] >= VISIBLE) & np.isfinite(keypoints.xy[0]).all(-1)
-    xy = np.nan_to_num(keypoints.xy[0]).clip(-1e4, 1e4).round().astype(int)
+    xy = keypoints.xy[0]
+    if camera is not None:
+        pixels = camera.project(joints.xyz[0])
+        known = np.isfinite(pixels).all(-1)
+        xy, seen = np.where(known[:, None], pixels, xy), seen | (known & (joints.origin[0] != Origin.UNKNOWN))
+    xy = np.nan_to_num(xy).clip(-1e4, 1e4).round().astype(int)
     names = keypoints.skeleton.joints
     for a, b in keypoints.skeleton.bone_indices:
         if seen[a] and seen[b]:

@@ -41,7 +41,7 @@ def test_only_ros_imports_ros():
             for part in ("human", "objects", "apps", "sources", "eval", "nets")
         ),
         *(("pose_ros.nets", f"pose_ros.{part}") for part in ("human", "objects", "sources", "eval")),
-        *((f"pose_ros.{part}", "pose_ros.human") for part in ("sources", "geometry", "filters", "weights")),
+        *((f"pose_ros.{part}", "pose_ros.human") for part in ("sources", "geometry", "body", "weights")),
         *(
             (part, "torch")
             for part in ("pose_ros.geometry", "pose_ros.types", "pose_ros.ros", "pose_ros.cli")

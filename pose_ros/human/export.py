@@ -35,7 +35,7 @@ def export_people(
         people = pipeline(frame)
         everyone.append(people)
         key = f"{index:05d}"
-        cv2.imwrite(str(out / f"{key}.jpg"), draw_people(frame.rgb, people)[..., ::-1])
+        cv2.imwrite(str(out / f"{key}.jpg"), draw_people(frame.rgb, people, frame.camera)[..., ::-1])
         written[key] = {
             "seconds": frame.stamp_ns * 1e-9,
             "people": [_describe(person) for person in people],

@@ -86,7 +86,7 @@ class PeopleOutput:
                     topics[topic].publish(message())
         self._forget(people.stamp_ns)
         if is_heard(self._annotated):
-            picture = draw_people(frame.rgb, people)
+            picture = draw_people(frame.rgb, people, frame.camera)
             self._annotated.publish(message_from_rgb(picture, people.stamp_ns, people.frame_id))
         self._meshes.publish(frame, tracked)  # last: it takes its time
 

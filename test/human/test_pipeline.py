@@ -1,5 +1,7 @@
 """The whole way of a frame, on real and bad frames."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,20 @@ def test_the_picture_shows_the_people_and_leaves_the_image_alone(pipeline, frame
     np.testing.assert_array_equal(frames[0].rgb, before)
     changed = np.abs(picture.astype(int) - before).sum(-1) > 60
     assert 0.005 < changed.mean() < 0.3
+
+
+def test_the_picture_shows_what_is_published(pipeline, frames):
+    """With the camera the joints in 3D are drawn, hidden ones too: not what the estimator saw."""
+    pipeline.reset()
+    people = pipeline(frames[0])
+    (person, *_) = people
+    moved = replace(person.keypoints3d, xyz=person.keypoints3d.xyz + [0.3, 0.0, 0.0])
+    aside = replace(people, people=(replace(person, keypoints3d=moved),))
+    black = np.zeros_like(frames[0].rgb)
+    alone, with_camera = draw_people(black, aside), draw_people(black, aside, frames[0].camera)
+    shift = frames[0].camera.fx * 0.3 / moved.xyz[0, :, 2].mean()
+    columns = [np.flatnonzero((picture > 0).any((0, 2))) for picture in (alone, with_camera)]
+    assert abs(np.median(columns[1]) - np.median(columns[0]) - shift) < shift / 2
 
 
 def test_without_depth_there_are_key_points_but_no_3d(pipeline, frames):
