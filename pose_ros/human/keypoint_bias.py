@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pose_ros.human.flesh import FITTED
-from pose_ros.human.skin import trunk_frame, unit
+from pose_ros.human.skin import bone_frames, trunk_frame, unit
+from pose_ros.human.twist import cross
 from pose_ros.skeleton import BLAZEPOSE_33, Skeleton
 
 # Where BlazePose's key points lie off anny's joints: the segment whose frame is meant and the way in it, m,
@@ -41,11 +42,7 @@ def biased(xyz: np.ndarray, frames: np.ndarray, ways: np.ndarray) -> np.ndarray:
     """What the network sees (N,K,3) of joints (N,K,3)."""
     trunk = trunk_frame(xyz)
     left = unit(xyz[:, _EARS[0]] - xyz[:, _EARS[1]])
-    up = unit(np.cross(xyz[:, _NOSE] - xyz[:, _EARS].mean(1), left))
-    head = np.stack([np.cross(left, up), left, up], axis=-1)
-    z = unit(xyz[:, _LOWER[:, 0]] - xyz[:, _LOWER[:, 1]])
-    x = unit(np.cross(trunk[:, None, :, 1], z))
-    all_frames = np.concatenate(
-        [trunk[:, None], head[:, None], np.stack([x, np.cross(z, x), z], axis=-1)], axis=1
-    )
-    return xyz + (all_frames[:, frames] @ ways[..., None])[..., 0]
+    up = unit(cross(xyz[:, _NOSE] - xyz[:, _EARS].mean(1), left))
+    head = np.stack([cross(left, up), left, up], axis=-1)
+    known = np.concatenate([trunk[:, None], head[:, None], bone_frames(xyz, _LOWER, trunk)], axis=1)
+    return xyz + (known[:, frames] @ ways[..., None])[..., 0]

@@ -196,15 +196,15 @@ class _Problem:
         self.points, self.directions = look(self.xyz, frame.depth, frame.camera)
 
     def solve(self) -> None:
+        """Bring joints and sizes to where all that is told agrees best; `normal` is the last step's."""
         reach = self.config.surface_reach
         for n in range(self.config.iterations):
             if n % 2 == 0:
                 self.capsule = nearest(*ends(self.xyz), self.sizes[:, S:], self.points, self.directions)
-            normal, right = self._normal(reach * (2.0 if n < self.config.iterations // 2 else 1.0))
-            step = np.linalg.solve(normal, right[..., None])[..., 0]
+            self.normal, right = self._normal(reach * (2.0 if n < self.config.iterations // 2 else 1.0))
+            step = np.linalg.solve(self.normal, right[..., None])[..., 0]
             self.xyz = self.xyz + step[:, : 3 * K].reshape(-1, K, 3)
             self.sizes = self.sizes + step[:, 3 * K :]
-        self.normal, _ = self._normal(reach)
 
     def joints(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Positions (N,K,3), covariances (N,K,3,3), which of them lie under skin that was measured (N,K)."""

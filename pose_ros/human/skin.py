@@ -10,6 +10,7 @@ from scipy.sparse import csc_matrix
 
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.human.flesh import CHAINS, FITTED, GIRTHS, mixes
+from pose_ros.human.twist import cross
 
 _KNOTS = [knot for chain in CHAINS for knot in chain.knots]
 _MIX, _OFFSET = mixes([knot.mix for knot in _KNOTS]), np.array([knot.offset for knot in _KNOTS])
@@ -33,6 +34,7 @@ _MOVES = np.stack([_MIX[_BEGIN], _MIX[_BEGIN + 1]], axis=1)
 _MOVES_BOTH = np.einsum("cak,cbj->cabkj", _MOVES, _MOVES).reshape(4 * len(PART), -1)
 _MOVES_ONE = _MOVES.reshape(2 * len(PART), -1)
 _GIRTH_OF = np.eye(len(GIRTHS))[GIRTH]
+_GIRTH_OF_ENDS = np.repeat(_GIRTH_OF, 2, axis=0).T
 
 # Where a capsule is looked at: shares of the way along it, and of the way to MARGIN beyond its outline.
 _ALONG, _ACROSS = np.array([0.15, 0.5, 0.85]), np.linspace(-1, 1, 6)
@@ -44,16 +46,21 @@ def trunk_frame(xyz: np.ndarray) -> np.ndarray:
     """Rotation (N,3,3) of the trunk: x forward, y left, z from hips to shoulders."""
     left_shoulder, right_shoulder, left_hip, right_hip = (xyz[:, k] for k in _TRUNK)
     z = unit(left_shoulder + right_shoulder - left_hip - right_hip)
-    x = unit(np.cross(left_shoulder - right_shoulder + left_hip - right_hip, z))
-    return np.stack([x, np.cross(z, x), z], axis=-1)
+    x = unit(cross(left_shoulder - right_shoulder + left_hip - right_hip, z))
+    return np.stack([x, cross(z, x), z], axis=-1)
+
+
+def bone_frames(xyz: np.ndarray, bones: np.ndarray, trunk: np.ndarray) -> np.ndarray:
+    """Rotations (N,B,3,3) of bones (B,2): z up along each, y as near to the trunk's as can be."""
+    z = unit(xyz[:, bones[:, 0]] - xyz[:, bones[:, 1]])
+    x = unit(cross(np.broadcast_to(trunk[:, None, :, 1], z.shape), z))
+    return np.stack([x, cross(z, x), z], axis=-1)
 
 
 def ends(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Start and end (N,C,3) of every capsule of people with these joints (N,K,3)."""
-    trunk = trunk_frame(xyz)[:, None]
-    z = unit(xyz[:, _BONE_OF_FRAME[:, 0]] - xyz[:, _BONE_OF_FRAME[:, 1]])
-    x = unit(np.cross(trunk[..., 1], z))
-    frames = np.concatenate([trunk, np.stack([x, np.cross(z, x), z], axis=-1)], axis=1)
+    trunk = trunk_frame(xyz)
+    frames = np.concatenate([trunk[:, None], bone_frames(xyz, _BONE_OF_FRAME, trunk)], axis=1)
     knots = _MIX @ xyz + (frames[:, _FRAME_OF] @ _OFFSET[..., None])[..., 0]
     return knots[:, _BEGIN], knots[:, _BEGIN + 1]
 
@@ -182,7 +189,8 @@ class Touch:
             .reshape(count, 3 * joints, -1)
         )
         single = summed[..., :6, 6:].reshape(count, -1, 2, 3, 2)  # with radius, with off
-        girth = np.einsum("ncaxr,cak,cg->nkxgr", single[..., :1], _MOVES, _GIRTH_OF, optimize=True)[..., 0]
+        thick = single[..., 0].transpose(0, 3, 1, 2).reshape(count, 3, 1, -1) * _GIRTH_OF_ENDS
+        girth = (thick @ _MOVES_ONE).transpose(0, 3, 1, 2)
         matrix[:, : 3 * joints, 3 * joints :] = girth.reshape(count, 3 * joints, -1)
         matrix[:, 3 * joints :, : 3 * joints] = np.swapaxes(girth.reshape(count, 3 * joints, -1), 1, 2)
         matrix[:, 3 * joints :, 3 * joints :] = np.einsum(
