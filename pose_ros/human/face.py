@@ -25,7 +25,7 @@ BELIEVED = 0.0  # logit from which a mesh says where to look next
 @dataclass(frozen=True)
 class FaceConfig:
     every: float = option(
-        0.1, "how often each face is looked at, for the head's pose", unit="s", range=(0.0, 10.0)
+        0.2, "how often each face is looked at, for the head's pose", unit="s", range=(0.0, 10.0)
     )
     per_frame: int = option(1, "faces looked at in one frame, at most", range=(0, 100))
 
