@@ -14,9 +14,10 @@ from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
 from pose_ros.human.face import FaceConfig, FaceLooker
+from pose_ros.human.fit_state import FitConfig
 from pose_ros.human.head import HeadLooks, look_at_heads
 from pose_ros.human.identity import Identity, IdentityConfig
-from pose_ros.human.kinematic_fit import FitConfig, KinematicFit
+from pose_ros.human.kinematic_fit import KinematicFit
 from pose_ros.human.lift import Lift, LiftConfig
 from pose_ros.human.mirror import unmirror
 from pose_ros.human.orient import OrientConfig, Orienter

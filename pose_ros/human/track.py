@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pose_ros.human.fit_state import BodyState
 from pose_ros.human.identity import Track
-from pose_ros.human.kinematic_fit import BodyState
 from pose_ros.human.mirror import MirrorState
 from pose_ros.human.orient import Orientation
 from pose_ros.human.smooth import SmoothState

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from fleshy import CAMERA, depth_of, frame_of, person, told
 
+from pose_ros.human.fit_state import BodyState, FitConfig
 from pose_ros.human.flesh import FITTED
-from pose_ros.human.kinematic_fit import BodyState, FitConfig, KinematicFit
+from pose_ros.human.kinematic_fit import KinematicFit
 from pose_ros.human.lift import Lift, LiftConfig
 from pose_ros.skeleton import BLAZEPOSE_33, COCO_17
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin
