@@ -6,8 +6,11 @@ import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
+import torch
+
 from pose_ros.config import option
 from pose_ros.device import choose_device, use_threads
+from pose_ros.errors import ConfigError
 from pose_ros.human.body_fit import BodyFit
 from pose_ros.human.body_solve import BodyFitConfig
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
@@ -54,7 +57,8 @@ class HumanConfig:
 class HumanPipeline:
     """RGB-D frames in, tracked people out.
 
-    Raises WeightsError on construction where the estimator's weights are not on this machine.
+    Raises WeightsError on construction where the estimator's weights are not on this machine, ConfigError where
+    what is asked for cannot be had here.
     `stage_ms` holds the milliseconds each stage of the latest call took.
     """
 
@@ -68,9 +72,7 @@ class HumanPipeline:
         self.lift = Lift(config.lift, self.estimator.skeleton)
         self.identity = Identity(config.track, Memory)
         self.fit = KinematicFit(config.fit, self.estimator.skeleton)
-        self.body_fit = None
-        if config.joints == "body" or (config.joints == "auto" and find_spec("anny")):
-            self.body_fit = BodyFit(config.body, self.estimator.skeleton, device)
+        self.body_fit = self._body_fit(device)
         self.smoother = Smoother(config.smooth)
         self.orienter = Orienter(config.orient)
         self.stage_ms: dict[str, float] = {}
@@ -105,6 +107,16 @@ class HumanPipeline:
             self.body_fit.reset()
         if self.faces:
             self.faces.reset()
+
+    def _body_fit(self, device: torch.device) -> BodyFit | None:
+        """None where joints are found by the kinematic fit."""
+        wish, known = self.config.joints, find_spec("anny") is not None
+        if wish == "body" and not known:
+            raise ConfigError(
+                "joints is 'body', which needs anny: pip install 'pose_ros[body]', or 'kinematic'"
+            )
+        chosen = wish == "body" or (wish == "auto" and known)
+        return BodyFit(self.config.body, self.estimator.skeleton, device) if chosen else None
 
     def _out_of_sight(self, frame: RGBDFrame):
         """People lost a moment ago, where they should be by now."""

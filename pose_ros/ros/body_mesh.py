@@ -49,7 +49,7 @@ class BodyMeshOutput:
             except ImportError as error:
                 self._failed = True
                 self._node.get_logger().error(
-                    f"{TOPIC} needs the body model anny: pip install 'pose_ros[demo]' ({error})"
+                    f"{TOPIC} needs the body model anny: pip install 'pose_ros[body]' ({error})"
                 )
                 return
         meshes = self._mesher(frame, people)

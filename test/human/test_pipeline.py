@@ -96,3 +96,10 @@ def test_a_device_that_is_not_there_is_refused_and_auto_says_what_it_took(pipeli
         with pytest.raises(ConfigError, match="cuda"):
             HumanPipeline(update(HumanConfig(), {"device": "cuda"}))
         assert pipeline.device_note.startswith("cpu (")
+
+
+def test_without_anny_bodies_are_refused_and_auto_does_without(monkeypatch):
+    monkeypatch.setattr("pose_ros.human.pipeline.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pose_ros\[body\].*kinematic"):
+        HumanPipeline(HumanConfig(joints="body", faces=False))
+    assert HumanPipeline(HumanConfig(faces=False)).body_fit is None
