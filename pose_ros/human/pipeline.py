@@ -57,8 +57,8 @@ class HumanConfig:
 class HumanPipeline:
     """RGB-D frames in, tracked people out.
 
-    Raises WeightsError on construction where the estimator's weights are not on this machine, ConfigError where
-    what is asked for cannot be had here.
+    Raises WeightsError on construction where the estimator's weights are not on this machine, ConfigError
+    where something else that is asked for cannot be had.
     `stage_ms` holds the milliseconds each stage of the latest call took.
     """
 
