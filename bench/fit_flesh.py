@@ -1,4 +1,4 @@
-"""Fit the radii and offsets of human/flesh.py's knots to the clothed skins of synthetic people, and print them.
+"""Fit radii and offsets of human/flesh.py's knots to the clothed skins of synthetic people, and print them.
 
     python bench/fit_flesh.py [--people 40] [--steps 500]
 

@@ -1,7 +1,7 @@
 """What lies between skin and bone: a person as chains of tapered capsules hung on joints.
 
-Fitted to the clothed skins of 40 synthetic people (anny) in 240 poses, none of them in any measurement of
-ours (bench/fit_flesh.py): their skins are 10 mm off on the mean, from -5 to 5 mm a part. Lengths are theirs, too.
+Fitted by bench/fit_flesh.py to the clothed skins of 40 synthetic people (anny) in 240 poses, none of them in
+any measurement of ours: skins are 10 mm off on the mean, from -5 to 5 mm a part. Lengths are theirs, too.
 """
 
 from __future__ import annotations
