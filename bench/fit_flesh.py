@@ -129,9 +129,8 @@ def main() -> None:
         for number, _ in enumerate(chain.knots):
             thick, way = next(rows)
             if not chain.part.startswith("right"):
-                print(
-                    f"{chain.part:16} {number}  radius {thick:.4f}  offset {np.round(way.astype(float), 3).tolist()}"
-                )
+                off = np.round(way.astype(float), 3).tolist()
+                print(f"{chain.part:16} {number}  radius {thick:.4f}  offset {off}")
     print(f"skin is {1e3 * mean:.1f} mm off on the mean of parts")
 
 
