@@ -48,7 +48,7 @@ def _findings() -> Iterator[Finding]:
     )
     yield _module("tf2_ros", "TF look-ups as on the robot", False, "our own buffer is used instead")
     yield _module("trimesh", "CAD files of objects", False, "pip install 'pose_ros[objects]'")
-    yield _module("anny", "the synthetic source", False, "pip install 'pose_ros[demo]'")
+    yield _module("anny", "synthetic people, the body fit", False, "pip install 'pose_ros[body]'")
     yield _module("rosbags", "bags as a source", False, "pip install 'pose_ros[bag]'")
     default = names_of(["default"])
     for name in WEIGHTS:

@@ -34,6 +34,7 @@ def test_only_ros_imports_ros():
     [
         ("pose_ros.human", "pose_ros.objects"),
         ("pose_ros.objects", "pose_ros.human"),
+        ("pose_ros.human", "pose_ros.sources.synthetic"),
         ("pose_ros.apps", "pose_ros.nets"),
         ("pose_ros.apps", "torch"),
         *(

@@ -22,6 +22,7 @@ def test_usage_errors(command, capsys):
         (["people", "/nowhere", "--out", "{tmp}"], "synthetic"),
         (["people", "0", "--out", "{tmp}", "--estimator", "telepathy"], "valid: blazepose, movenet"),
         (["people", "0", "--out", "{tmp}", "--set", "lift.patch=1"], "lift.patch_radius"),
+        (["people", "0", "--out", "{tmp}", "--format", "fbx"], "bvh"),
         (["run", "--no-people"], "need --objects"),
         (["run", "--set", "objects.models=x"], "need --objects"),
         (["eval", "people", "{tmp}"], "camera.json"),
@@ -51,9 +52,11 @@ def test_doctor_names_what_is_missing(capsys, monkeypatch, tmp_path):
 
 
 def test_people_of_a_folder_leave_pictures_and_json(data, weights_of, tmp_path):
-    for name in ("blazepose_full", "movenet_multipose"):
+    for name in ("blazepose_full", "movenet_multipose", "face_landmarks"):
         weights_of(name)
-    assert main(["people", str(data / "human_rgbd"), "--out", str(tmp_path), "--frames", "3"]) == 0
+    folder = ["people", str(data / "human_rgbd"), "--out", str(tmp_path), "--frames", "3"]
+    assert main([*folder, "--format", "bvh"]) == 0
+    assert len(list(tmp_path.rglob("*.bvh"))) == 2  # one a person
     frames = json.loads((tmp_path / "people.json").read_text())["frames"]
     assert [len(frame["people"]) for frame in frames.values()] == [2, 2, 2]
     person = frames["00002"]["people"][0]

@@ -30,6 +30,7 @@ SKIN_TO_CENTRE = {
 }  # fmt: skip
 
 VOTE_SIGMA = 0.12  # m; depths that far apart may belong to one person
+LEAST_SUPPORT = 1e-6  # of a vote; a dwarf or giant by a factor of four is depth in another unit
 SIZE_SIGMA = 0.25  # of the logarithm of people's sizes, with the network's error in them
 FLAT_SIGMA = 0.2  # m; how far joints lie before or behind the torso of a person of unknown shape
 
@@ -113,8 +114,10 @@ class Lift:
             usual = _depth_by_size(shape, rays, keypoints.score)[:, None]
             with np.errstate(invalid="ignore", divide="ignore"):
                 support *= np.exp(-((np.log(votes / usual) / SIZE_SIGMA) ** 2) / 2)
-        best = np.argmax(np.where(np.isfinite(votes), np.nan_to_num(support), -1.0), axis=1)
-        return np.take_along_axis(votes, best[:, None], axis=1)[:, 0]
+        support = np.where(np.isfinite(votes), np.nan_to_num(support), -1.0)
+        best = np.argmax(support, axis=1)[:, None]
+        place = np.take_along_axis(votes, best, axis=1)[:, 0]
+        return np.where(np.take_along_axis(support, best, axis=1)[:, 0] > LEAST_SUPPORT, place, np.nan)
 
     def _patches(self, frame: RGBDFrame, keypoints: Keypoints2D, near: np.ndarray) -> np.ndarray:
         """Depth samples (N,K,S) on a disc about each joint."""
@@ -235,7 +238,7 @@ def _look_up(depth: np.ndarray, xy: np.ndarray) -> np.ndarray:
     )
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     found = depth[v.clip(0, height - 1), u.clip(0, width - 1)]
-    return np.where(inside & (found > 0), found, np.nan)
+    return np.where(inside & (found > 0) & (found < np.inf), found, np.nan)
 
 
 def _surface(samples: np.ndarray, expected: np.ndarray, window: float) -> np.ndarray:

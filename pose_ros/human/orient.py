@@ -15,6 +15,7 @@ import numpy as np
 from pose_ros.config import option
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.human.head import HeadConfig, HeadLooks, HeadState, follow_heads
+from pose_ros.human.identity import LATE
 from pose_ros.human.twist import Twist, TwistConfig, carry, cross, dot, follow, hinge_seen
 from pose_ros.human.twist import length as _length
 from pose_ros.skeleton import Skeleton
@@ -101,9 +102,9 @@ class Orienter:
         """
         if len(ids) == 0:
             return []
-        if stamp < self._stamp:
+        if stamp < self._stamp - LATE:
             self.reset()  # a bag that starts again
-        self._stamp = stamp
+        self._stamp = max(stamp, self._stamp)
         for id in [id for id, (seen, *_) in self._known.items() if stamp - seen > self.config.memory]:
             del self._known[id]
         twist, head, seconds = self._recall(ids, stamp)
@@ -130,7 +131,7 @@ class Orienter:
         known = [self._known.get(id, new) for id in ids]
         twist = Twist(*(np.array(part) for part in zip(*(limbs for _, limbs, _ in known), strict=True)))
         head = HeadState(*(np.array(part) for part in zip(*(head for _, _, head in known), strict=True)))
-        return twist, head, np.array([[stamp - seen] for seen, _, _ in known])
+        return twist, head, np.array([[max(stamp - seen, 0.0)] for seen, _, _ in known])
 
     def _frames(
         self, keypoints: Keypoints3D, known: Twist, seconds: np.ndarray

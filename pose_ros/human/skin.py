@@ -89,7 +89,7 @@ def depth_at(depth: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     (height, width), (u, v) = depth.shape, np.moveaxis(pixels, -1, 0)
     inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
     found = depth[v.clip(0, height - 1), u.clip(0, width - 1)]
-    return np.where(inside & (found > 0), found, np.nan)
+    return np.where(inside & (found > 0) & (found < np.inf), found, np.nan)
 
 
 def nearest(

@@ -5,7 +5,6 @@ import pytest
 from fleshy import CAMERA, depth_of, frame_of, person, told
 
 from pose_ros.human.fit_state import BodyState, FitConfig
-from pose_ros.human.flesh import FITTED
 from pose_ros.human.kinematic_fit import KinematicFit
 from pose_ros.human.lift import Lift, LiftConfig
 from pose_ros.skeleton import BLAZEPOSE_33, COCO_17
@@ -50,7 +49,7 @@ def test_joints_are_found_within_their_flesh(away, size, turn):
     assert (fitted.origin[0, BODY] == Origin.MEASURED).mean() > 0.8
 
 
-def test_people_are_fitted_alike_alone_and_together():
+def test_two_people_are_fitted_at_once():
     both = np.stack([person(-0.45, 2.5), person(0.45, 3.0)])
     together, _, _ = follow(lambda _: both, frames=6)
     assert errors(together, both).mean() < 0.025
@@ -168,4 +167,3 @@ def test_what_is_not_fitted_goes_with_what_it_hangs_on():
     np.testing.assert_allclose(
         fitted.xyz[0, thumb] - xyz[0, thumb], fitted.xyz[0, wrist] - xyz[0, wrist], atol=1e-9
     )
-    assert FITTED.index("left_hand") >= 0

@@ -68,6 +68,15 @@ def test_no_depth_is_unknown_not_a_point_at_the_camera(fill):
     assert (lifted.score == 0).all()
 
 
+@pytest.mark.parametrize("unit", [1000.0, 0.001])
+def test_depth_in_another_unit_is_unknown_not_a_giant_or_a_dwarf(unit):
+    joints = person((0.0, 0.1, 2.0))
+    frame = frame_of((depth_of(joints) * unit).astype(np.float32))
+    lifted = LIFT(frame, keypoints_of(joints))
+    assert (lifted.origin == Origin.UNKNOWN).all()
+    assert np.isnan(lifted.xyz).all()
+
+
 def test_nobody_and_people_outside_the_image():
     assert len(LIFT(frame_of(depth_of(person())), Keypoints2D.empty(COCO_17))) == 0
     joints = person((9.0, 0.0, 2.0))
