@@ -130,6 +130,15 @@ def test_interfaces_are_generated_again_when_a_field_changes(monkeypatch, tmp_pa
     assert interfaces.fingerprint() != before
 
 
+def test_packages_come_after_those_their_fields_are_from():
+    ordered = interfaces.packages()
+    assert sorted(ordered) == sorted(folder.name for folder in interfaces.SOURCES.iterdir())
+    assert "object_recognition_msgs" in interfaces.depends("moveit_msgs")
+    for n, package in enumerate(ordered):
+        ours = {needed for needed in interfaces.depends(package) if (interfaces.SOURCES / needed).is_dir()}
+        assert ours <= set(ordered[:n])
+
+
 def test_every_type_in_a_field_is_known():
     """Of ROS itself, of the package itself, or of a package that is declared."""
     primitive = r"bool|byte|char|float32|float64|u?int(8|16|32|64)|w?string"

@@ -28,7 +28,9 @@ RUNTIME = (
     "diagnostic-msgs",
     "geometry-msgs",
     "sensor-msgs",
+    "shape-msgs",
     "std-srvs",
+    "trajectory-msgs",
     "visualization-msgs",
 )
 GENERATORS = (

@@ -8,6 +8,7 @@ Standard library only.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,8 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "interfaces"
 """One folder a package, holding `msg/*.msg`."""
 
-DEPENDS = ("std_msgs", "geometry_msgs")
-"""The packages that fields of these messages come from."""
+DEPENDS = ("std_msgs", "geometry_msgs", "shape_msgs", "trajectory_msgs")
+"""The packages of ROS itself that fields of these messages come from."""
 
 PACKAGE_XML = """\
 <?xml version="1.0"?>
@@ -64,8 +65,25 @@ ament_package()
 
 
 def packages() -> list[str]:
-    """Names of the packages to generate."""
-    return sorted(folder.name for folder in SOURCES.iterdir())
+    """Names of the packages to generate, each after those its fields come from."""
+    ordered: list[str] = []
+
+    def add(package: str) -> None:
+        for needed in depends(package):
+            if (SOURCES / needed).is_dir():
+                add(needed)
+        if package not in ordered:
+            ordered.append(package)
+
+    for folder in sorted(SOURCES.iterdir()):
+        add(folder.name)
+    return ordered
+
+
+def depends(package: str) -> list[str]:
+    """The other packages that the fields of a package's messages come from."""
+    fields = "\n".join(file.read_text() for file in (SOURCES / package).glob("msg/*.msg"))
+    return sorted(set(re.findall(r"^(\w+)/", fields, re.MULTILINE)) - {package})
 
 
 def fingerprint() -> str:
@@ -82,9 +100,10 @@ def generate(package: str, venv: Path, scratch: Path, run: Callable[..., None]) 
     for folder in (source, build):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SOURCES / package, source)
-    depends = "\n  ".join(f"<depend>{name}</depend>" for name in DEPENDS)
-    (source / "package.xml").write_text(PACKAGE_XML.format(name=package, depends=depends))
-    (source / "CMakeLists.txt").write_text(CMAKE_LISTS.format(name=package, depends=" ".join(DEPENDS)))
+    needed = depends(package)
+    tags = "\n  ".join(f"<depend>{name}</depend>" for name in needed)
+    (source / "package.xml").write_text(PACKAGE_XML.format(name=package, depends=tags))
+    (source / "CMakeLists.txt").write_text(CMAKE_LISTS.format(name=package, depends=" ".join(needed)))
 
     cmake = venv / "bin" / "cmake"
     configure = [cmake, "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF"]
