@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from pose_ros.ros.health import Health, Stream
 from pose_ros.ros.sync import RgbdSync, SyncCounts
 
 if TYPE_CHECKING:
-    from pose_ros.ros.pipeline_node import PipelineNode
+    from pose_ros.ros.managed_node import ManagedNode
 
 SILENT_AFTER = 2.0  # seconds without a message after which a topic is called silent
 LOST_SHARE = 0.1  # part of the frames lost on the way that is worth a warning
@@ -94,16 +94,12 @@ def pairing_report(name: str, sync: RgbdSync, before: SyncCounts) -> Report:
     return report
 
 
-def work_report(name: str, health: Health, state: str, device_note: str, dropped: int) -> Report:
-    """The pipeline: lifecycle state, device, drops, time of each stage, problems at hand."""
-    report = Report(f"{name}: work")
-    report.values |= {"state": state, "device": device_note, "frames dropped by the worker": dropped}
-    report.values |= {"output rate [Hz]": health.output.rate, "found": health.found}
+def work_report(name: str, health: Health, state: str) -> Report:
+    """The work itself: lifecycle state, rate, time of each stage, age of the results, problems at hand."""
+    report = Report(f"{name}: work", {"state": state, "output rate [Hz]": health.output.rate})
     for stage, timing in list(health.stages.items()):
         report.values[f"{stage} p50 [ms]"] = timing.percentile(50)
         report.values[f"{stage} p95 [ms]"] = timing.percentile(95)
-    if device_note.startswith("cpu"):
-        report.say(OK, f"running on {device_note}")
     age = health.stages[AGE].percentile(50) / 1e3 if AGE in health.stages else 0.0
     if not -0.1 < age < STALE_AGE:
         report.say(
@@ -153,47 +149,19 @@ def incompatible_qos(offered: QoSProfile, asked: QoSProfile) -> str | None:
 
 
 class Diagnostics:
-    """Publishes the state of a pipeline node at 1 Hz, from its construction to its end."""
+    """Publishes the state of a node at 1 Hz, from its construction to its end."""
 
-    def __init__(self, node: PipelineNode) -> None:
+    def __init__(self, node: ManagedNode) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._counts = SyncCounts()
         node.create_timer(1.0, self._tick)
 
     def _tick(self) -> None:
-        message = DiagnosticArray(status=[report.message() for report in self.reports()])
+        message = DiagnosticArray(status=[report.message() for report in self._node.reports()])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
-        if self._node.input:
-            self._counts = replace(self._node.input.sync.counts)
+        self._node.diagnosed()
 
     def findings(self) -> list[str]:
         """All that is not as it should be, in words."""
-        return [text for report in self.reports() for level, text in report.findings if level != OK]
-
-    def reports(self) -> list[Report]:
-        node, health, name = self._node, self._node.health, self._node.get_name()
-        note = node.pipeline.device_note if node.pipeline else "none"
-        work = work_report(name, health, node.state, note, node.worker.dropped if node.worker else 0)
-        if node.failure:
-            work.say(ERROR, f"cannot be configured: {node.failure}")
-            return [work]
-        if node.input is None:
-            work.say(WARN, f"{node.state}: waits for a lifecycle transition")
-            return [work]
-        node.describe(work)
-        if not node.output.is_wanted:
-            work.say(OK, "idle: publish_tf is off and nobody listens")
-        for finding in deaf_subscribers(node, node.output.publishers()):
-            work.say(WARN, finding)
-        silent = {
-            topic: reason
-            for topic, subscription in node.subscriptions_of_input.items()
-            if (reason := why_silent(node, subscription, topic, health.stream(topic)))
-        }
-        return [
-            work,
-            input_report(name, health, silent),
-            pairing_report(name, node.input.sync, self._counts),
-        ]
+        return [text for report in self._node.reports() for level, text in report.findings if level != OK]

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from pose_ros.human.pipeline import HumanConfig, HumanPipeline
+from pose_ros.ros.managed_node import spin
 from pose_ros.ros.people_output import PeopleOutput
-from pose_ros.ros.pipeline_node import PipelineNode, spin
+from pose_ros.ros.pipeline_node import PipelineNode
 from pose_ros.ros.pose_outputs import PosesConfig
 
 # A robot's pictures do not wait for the body fit; off the robot results are to be as good as they can be.

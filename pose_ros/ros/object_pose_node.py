@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
 
 from pose_ros.errors import PoseError
 from pose_ros.objects.pipeline import ObjectConfig, ObjectPipeline
 from pose_ros.ros.diagnostics import WARN, Report
+from pose_ros.ros.managed_node import spin
 from pose_ros.ros.object_services import Asked, ObjectServices, refused
 from pose_ros.ros.objects_output import ObjectsOutput
-from pose_ros.ros.pipeline_node import PipelineNode, spin
+from pose_ros.ros.pipeline_node import PipelineNode
 from pose_ros.ros.regions_input import RegionsConfig, RegionsInput
 from pose_ros.ros.rgbd_input import Pair
 from pose_ros.types import Detections2D, Objects, RGBDFrame
@@ -46,26 +46,24 @@ class ObjectPoseNode(PipelineNode):
         self._answers: dict[Asked, SetParametersResult] = {}
         self.services_of_objects = ObjectServices(self)
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def activate(self) -> None:
         (config,) = self.more_configs
         slop_ns = round(self._input_config.slop * 1e9)
         self.regions = RegionsInput(self, config, slop_ns, self.health, super()._on_pair)
-        return super().on_activate(state)
+        super().activate()
 
-    def _stop(self) -> None:
-        was_active = self.state == "active"
-        super()._stop()
-        if was_active:
-            self.regions.close()
-            self.regions = None
-            self.services_of_objects.refuse_all(f"{self.get_name()} was deactivated")
+    def deactivate(self) -> None:
+        super().deactivate()
+        self.regions.close()
+        self.regions = None
+        self.services_of_objects.refuse_all(f"{self.get_name()} was deactivated")
 
     @property
     def is_wanted(self) -> bool:
         return super().is_wanted or self.services_of_objects.is_waiting
 
     @property
-    def subscriptions_of_input(self) -> dict[str, Subscription]:
+    def inputs(self) -> dict[str, Subscription]:
         return self.input.subscriptions | self.regions.subscriptions
 
     def _on_pair(self, pair: Pair) -> None:

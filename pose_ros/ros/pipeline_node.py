@@ -9,25 +9,22 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 
 from pose_ros.config import option
-from pose_ros.errors import ConfigError, PoseError, TransformError
+from pose_ros.errors import PoseError, TransformError
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.conversions import stamp_from_ns
-from pose_ros.ros.diagnostics import AGE, Diagnostics, Report
-from pose_ros.ros.health import Health
-from pose_ros.ros.params import Parameters
+from pose_ros.ros.diagnostics import AGE, OK, Report, input_report, pairing_report
+from pose_ros.ros.managed_node import ManagedNode
 from pose_ros.ros.rgbd_input import InputConfig, Pair, RgbdInput
+from pose_ros.ros.sync import SyncCounts
 from pose_ros.ros.transforms import Transforms
 from pose_ros.ros.worker import NewestWinsWorker
 from pose_ros.types import RGBDFrame
@@ -39,14 +36,12 @@ BLANK = RGBDFrame(
     stamp_ns=0,
     frame_id="nowhere",
 )
-SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
 @dataclass(frozen=True)
 class NodeConfig:
     """Parameters of the node itself, beside those of its input and its pipeline."""
 
-    autostart: bool = option(True, "configure and activate at start, without a lifecycle manager")
     publish_tf: bool = option(True, "publish frames on /tf; if not, work only while a topic is heard")
     target_frame: str = option("", "frame in which results are published; empty for the image's own")
 
@@ -63,7 +58,7 @@ class Output(Protocol):
     def close(self) -> None: ...
 
 
-class PipelineNode(LifecycleNode):
+class PipelineNode(ManagedNode):
     def __init__(
         self,
         name: str,
@@ -73,12 +68,7 @@ class PipelineNode(LifecycleNode):
         *more_configs: Any,
         **options: Any,
     ) -> None:
-        super().__init__(name, **options)
-        self.state = "unconfigured"
-        self.failure = ""  # why it could not be configured
-        configs = NodeConfig(), InputConfig(), config, *more_configs
-        self.parameters = Parameters(self, *configs, read_only=("autostart",), why_fixed=self._why_fixed)
-        self.health = Health(log=self.get_logger().warning)
+        super().__init__(name, NodeConfig(), InputConfig(), config, *more_configs, **options)
         self.pipeline: Any = None
         self.output: Output | None = None
         self.input: RgbdInput | None = None
@@ -86,66 +76,33 @@ class PipelineNode(LifecycleNode):
         self._make_pipeline, self._make_output = make_pipeline, make_output
         self._transforms = Transforms(self)
         self._last_stamp_ns = 0
-        self.diagnostics = Diagnostics(self)
+        self._counts_told = SyncCounts()
 
-    def autostart(self) -> None:
-        """Configure and activate if the parameter says so; a failure leaves the node up, saying why."""
-        if self.get_parameter("autostart").value and self.trigger_configure() == SUCCESS:
-            self.trigger_activate()
-
-    def _why_fixed(self) -> str | None:
-        if self.state == "unconfigured":
-            return None
-        return f"parameters are read when the node is configured and it is {self.state}: clean it up first"
-
-    # Transitions. rclpy swallows what they raise, so what can fail is caught and logged here.
-
-    def on_configure(self, _: LifecycleState) -> TransitionCallbackReturn:
-        self._config, self._input_config, pipeline_config, *self.more_configs = self.parameters.configs
-        try:
-            self.pipeline = self._make_pipeline(pipeline_config)
-            self.pipeline(BLANK)  # networks are slow the first time: that shall not be at the first image
-        except Exception as error:
-            self.failure = str(error) if isinstance(error, PoseError) else traceback.format_exc()
-            self.get_logger().error(f"cannot be configured: {self.failure}")
-            return FAILURE
+    def configure(self) -> None:
+        self._config, self._input_config, pipeline_config, *self.more_configs = self.configs
+        self.pipeline = self._make_pipeline(pipeline_config)
+        self.pipeline(BLANK)  # networks are slow the first time: that shall not be at the first image
         self.output = self._make_output(self, self._config.publish_tf)
-        self.state, self.failure = "inactive", ""
         self.get_logger().info(f"runs on {self.pipeline.device_note}")
-        return SUCCESS
 
-    def on_activate(self, _: LifecycleState) -> TransitionCallbackReturn:
+    def activate(self) -> None:
         if self._config.target_frame:
             self._transforms.listen()
         self.pipeline.reset()
         self.worker = NewestWinsWorker(self._process, self._on_error, name=f"{self.get_name()} worker")
         self.input = RgbdInput(self, self._input_config, self.health, self._transforms, self._on_pair)
-        self.state = "active"
-        return SUCCESS
 
-    def on_deactivate(self, _: LifecycleState) -> TransitionCallbackReturn:
-        self._stop()
-        return SUCCESS
-
-    def on_cleanup(self, _: LifecycleState) -> TransitionCallbackReturn:
-        self._stop()
-        if self.output:
-            self.output.close()
-        self.output = self.pipeline = None
-        self.state = "unconfigured"
-        return SUCCESS
-
-    on_shutdown = on_error = on_cleanup
-
-    def _stop(self) -> None:
-        if self.state != "active":
-            return
+    def deactivate(self) -> None:
         self.input.close()
         self.worker.stop()
         if self.context.ok():
             self.output.clear()
         self.input = self.worker = None
-        self.state = "inactive"
+
+    def clean_up(self) -> None:
+        if self.output:
+            self.output.close()
+        self.output = self.pipeline = None
 
     # A pair arrives in the executor's thread; what follows happens in the worker's.
 
@@ -161,16 +118,46 @@ class PipelineNode(LifecycleNode):
         return self.output.is_wanted
 
     @property
-    def subscriptions_of_input(self) -> dict[str, Subscription]:
-        """All that must come for the node to work, by topic."""
+    def inputs(self) -> dict[str, Subscription]:
         return self.input.subscriptions
+
+    @property
+    def outputs(self) -> Iterable[Publisher]:
+        return self.output.publishers()
 
     def infer(self, frame: RGBDFrame, pair: Pair) -> Any:
         """The result of a frame; in the worker's thread."""
         return self.pipeline(frame)
 
     def describe(self, report: Report) -> None:
-        """Add to what diagnostics says of the work."""
+        """Add to what diagnostics says of the work while active."""
+
+    def work_report(self) -> Report:
+        report = super().work_report()
+        device = self.pipeline.device_note if self.pipeline else "none"
+        dropped = self.worker.dropped if self.worker else 0
+        report.values |= {
+            "device": device,
+            "frames dropped by the worker": dropped,
+            "found": self.health.found,
+        }
+        if device.startswith("cpu"):
+            report.say(OK, f"running on {device}")
+        return report
+
+    def more_reports(self, work: Report, silent: dict[str, str]) -> list[Report]:
+        self.describe(work)
+        if not self.output.is_wanted:
+            work.say(OK, "idle: publish_tf is off and nobody listens")
+        name = self.get_name()
+        return [
+            input_report(name, self.health, silent),
+            pairing_report(name, self.input.sync, self._counts_told),
+        ]
+
+    def diagnosed(self) -> None:
+        if self.input:
+            self._counts_told = replace(self.input.sync.counts)
 
     def _process(self, pair: Pair) -> None:
         self.health.stage("wait", (time.perf_counter() - pair.arrived) * 1e3)
@@ -207,26 +194,3 @@ class PipelineNode(LifecycleNode):
         refusal = isinstance(error, PoseError)
         text = f"frame refused: {error}" if refusal else "".join(traceback.format_exception(error))
         self.health.report(type(error).__name__, text)
-
-
-def spin(make_node: Callable[[], PipelineNode], arguments: list[str] | None = None) -> int:
-    """Main function of a node: 1 if its parameters are wrong, else it runs until it is told to end."""
-    rclpy.init(args=arguments)
-    try:
-        node = make_node()
-    except ConfigError as error:
-        rclpy.logging.get_logger("pose_ros").fatal(str(error))
-        rclpy.try_shutdown()
-        return 1
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        node.autostart()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.on_cleanup(None)
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0

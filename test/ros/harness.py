@@ -37,8 +37,8 @@ from pose_ros.ros.conversions import (
     stamp_to_ns,
 )
 from pose_ros.ros.human_pose_node import HumanPoseNode
+from pose_ros.ros.managed_node import ManagedNode
 from pose_ros.ros.object_pose_node import ObjectPoseNode
-from pose_ros.ros.pipeline_node import PipelineNode
 
 __all__ = ["camera", "node", "object_node", "peer", "process", "ros"]
 ROOT = Path(pose_ros.__file__).parents[1]
@@ -229,11 +229,11 @@ def camera(peer: Peer) -> Camera:
 class Runner:
     """Starts nodes in threads of this process: runner(name=value, …) with parameters, a dot as __."""
 
-    def __init__(self, make: Callable[..., PipelineNode]) -> None:
+    def __init__(self, make: Callable[..., ManagedNode]) -> None:
         self._make = make
-        self._running: list[tuple[PipelineNode, SingleThreadedExecutor, threading.Thread]] = []
+        self._running: list[tuple[ManagedNode, SingleThreadedExecutor, threading.Thread]] = []
 
-    def __call__(self, **parameters: Any) -> PipelineNode:
+    def __call__(self, **parameters: Any) -> ManagedNode:
         overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
         node = self._make(parameter_overrides=overrides)
         executor = SingleThreadedExecutor()

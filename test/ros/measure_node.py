@@ -171,7 +171,7 @@ def main() -> None:
 if __name__ == "__main__":
     if "--ros-args" in sys.argv:
         from pose_ros.ros.human_pose_node import HumanPoseNode
-        from pose_ros.ros.pipeline_node import spin
+        from pose_ros.ros.managed_node import spin
 
         sys.exit(spin(lambda: HumanPoseNode(InstantConfig(), InstantPipeline)))
     main()

@@ -111,6 +111,6 @@ def person(id: str, centre: np.ndarray, frame: RGBDFrame, box: np.ndarray) -> Pe
 
 if __name__ == "__main__":
     from pose_ros.ros.human_pose_node import HumanPoseNode
-    from pose_ros.ros.pipeline_node import spin
+    from pose_ros.ros.managed_node import spin
 
     sys.exit(spin(lambda: HumanPoseNode(StandInConfig(), StandInPipeline)))

@@ -132,7 +132,7 @@ def broken(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
+    from pose_ros.ros.managed_node import spin
     from pose_ros.ros.object_pose_node import ObjectPoseNode
-    from pose_ros.ros.pipeline_node import spin
 
     sys.exit(spin(lambda: ObjectPoseNode(StandInObjectConfig(), StandInObjects)))
