@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pose_ros.eval.bop import corner_points, mssd
-from pose_ros.ros.recorder import Recorder, SeenObject
+from pose_ros.ros.objects_input import ObjectSighting
+from pose_ros.ros.recorder import Recorder
 from pose_ros.sources.bop import BOPScene, ObjectTruth, find_scenes, models_folder
 from pose_ros.sources.bop_models import BOPModel, load_bop_models
 from pose_ros.sources.source import open_source
@@ -54,7 +55,7 @@ def summarize_objects(recorder: Recorder, source: str) -> dict[str, Any]:
 
 
 def accuracy(
-    frames: list[tuple[dict[str, SeenObject], tuple[ObjectTruth, ...]]], models: dict[str, BOPModel]
+    frames: list[tuple[dict[str, ObjectSighting], tuple[ObjectTruth, ...]]], models: dict[str, BOPModel]
 ) -> dict[str, Any]:
     """Over all frames: objects there are (of models there are), found right, and told of wrongly."""
     points = {label: corner_points(model.mesh) for label, model in models.items()}
@@ -64,7 +65,7 @@ def accuracy(
         left = [truth for truth in truths if truth.label in models]
         there += len(left)
         for one in sorted(seen.values(), key=lambda one: -one.score):
-            model, pose = models.get(one.label), one.camera_from_object
+            model, pose = models.get(one.label), one.root_from_object
             distances = [
                 (mssd(pose, truth.camera_from_object, points[one.label], model.symmetries), n)
                 for n, truth in enumerate(left)

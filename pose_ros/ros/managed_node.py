@@ -88,9 +88,7 @@ class ManagedNode(LifecycleNode):
         return work_report(self.get_name(), self.health, self.state)
 
     def more_reports(self, work: Report, silent: dict[str, str]) -> list[Report]:
-        """What else diagnostics says while active, adding to `work`. silent: why each silent input is."""
-        for reason in silent.values():
-            work.say(ERROR, reason)
+        """What else diagnostics says while active. silent: input -> why it is silent."""
         return []
 
     def diagnosed(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from vision_msgs.msg import (
 )
 
 from pose_ros.geometry.rigid import RigidTransform
+from pose_ros.ros.clouds import cloud_message
 from pose_ros.ros.tf_messages import Frames
 from pose_ros.types import RGBDFrame, TrackedObject
 
@@ -125,13 +125,7 @@ def cloud(frame: RGBDFrame, instances: np.ndarray, header: Header) -> PointCloud
     red, green, blue = frame.rgb.reshape(-1, 3)[place].astype(np.uint32).T
     points["rgb"] = red << 16 | green << 8 | blue
     points["instance"] = instances.reshape(-1)[place]
-    message = PointCloud2(header=header, height=1, width=len(points), fields=FIELDS, is_dense=True)
-    message.is_bigendian = False
-    message.point_step, message.row_step = CLOUD.itemsize, CLOUD.itemsize * len(points)
-    data = array.array("B")  # the only kind that is stored as it is
-    data.frombytes(points.tobytes())
-    message.data = data
-    return message
+    return cloud_message(points, header, FIELDS)
 
 
 def label_info(models: Mapping[str, ObjectModel], header: Header) -> LabelInfo:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import String
+from sensor_msgs.msg import Image, JointState, PointCloud2
+from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
@@ -16,9 +16,11 @@ from pose_ros.human.human_urdf import human_urdf
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.body_mesh import BodyMeshOutput
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
+from pose_ros.ros.people_cloud import info_message, people_message
 from pose_ros.ros.pose_outputs import PoseOutputs
 from pose_ros.ros.publishing import is_heard, make_latched, make_publisher
 from pose_ros.ros.tf_messages import TFMessages
+from pose_ros.skeleton import Skeleton
 from pose_ros.types import People, Person, RGBDFrame, TrackState
 from pose_ros.viz import draw_people
 
@@ -39,6 +41,9 @@ class PeopleOutput:
         self._poses = PoseOutputs(node, joints)
         self._tf = make_publisher(self._node, TFMessage, "/tf", 100)
         self._tf_messages = TFMessages()
+        self._points = make_publisher(self._node, PointCloud2, "skeletons/points")
+        self._info = make_latched(self._node, String, "skeletons/info")
+        self._skeleton: Skeleton | None = None  # that `_info` has told of
         self._markers = make_publisher(self._node, MarkerArray, "skeletons/markers")
         self._meshes = BodyMeshOutput(node)
         self._annotated = make_publisher(self._node, Image, "image_annotated", 1)
@@ -54,8 +59,9 @@ class PeopleOutput:
         return self._publish_tf or any(map(is_heard, self.publishers()))
 
     def publish_3d(self, people: People, root: str, root_from_image: RigidTransform | None = None) -> None:
-        """TF, poses of joints and markers in the frame `root`; None where that is the image's own."""
+        """Points, TF, poses of joints and markers in the frame `root`; None where that is the image's own."""
         header, tracked = header_of(people.stamp_ns, root), _tracked(people)
+        self._publish_points(tracked, header, root_from_image)
         if self._publish_tf:
             frames = messages.frames_of(tracked, root, root_from_image)
             if frames.child:
@@ -104,6 +110,15 @@ class PeopleOutput:
         for publisher in self.publishers():
             self._node.destroy_publisher(publisher)
 
+    def _publish_points(
+        self, people: list[Person], header: Header, root_from_image: RigidTransform | None
+    ) -> None:
+        if people and people[0].keypoints3d.skeleton != self._skeleton:
+            self._skeleton = people[0].keypoints3d.skeleton
+            self._info.publish(info_message(self._skeleton))
+        if is_heard(self._points):  # also when nobody is there: who follows somebody must know
+            self._points.publish(people_message(people, header, root_from_image))
+
     def _topics_of(self, person: Person) -> dict[str, Publisher]:
         if person.id in self._of_person:
             return self._of_person[person.id]
@@ -125,7 +140,7 @@ class PeopleOutput:
                     self._node.destroy_publisher(publisher)
 
     def publishers(self) -> Iterable[Publisher]:
-        shared = (self._tf, self._markers, self._annotated, self._tracked)
+        shared = (self._tf, self._points, self._info, self._markers, self._annotated, self._tracked)
         yield from (publisher for publisher in shared if publisher)
         yield from self._meshes.publishers()
         for topics in list(self._of_person.values()):

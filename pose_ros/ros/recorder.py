@@ -6,7 +6,6 @@ import collections
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,13 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
-from vision_msgs.msg import Detection3D, Detection3DArray, LabelInfo
+from vision_msgs.msg import Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from pose_ros.eval.tracks import TrackedPose
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.conversions import rgb_from_message, stamp_to_ns
+from pose_ros.ros.objects_input import ObjectSighting
 
 # rosbags does not know vision_msgs: the fields are read where ROS has them, beside its Python.
 VISION_MSGS = Path(vision_msgs.__file__).parents[4] / "share" / "vision_msgs" / "msg"
@@ -48,7 +48,7 @@ class Recorder(Node):
         self.fingerprints: dict[int, int] = {}  # stamp -> of the image's bytes: some images may never come
         self.poses: dict[int, dict[str, TrackedPose]] = {}  # stamp -> id -> pose, of every frame answered
         self.latency_ms: list[float] = []  # from an image's stamp to its TF being here
-        self.objects: dict[int, dict[str, SeenObject]] = {}  # stamp -> id -> object, of every frame answered
+        self.objects: dict[int, dict[str, ObjectSighting]] = {}  # stamp -> id -> object
         self.object_latency_ms: list[float] = []
         self.labels: set[str] = set()  # of the models that are looked for
         self.last_heard = time.monotonic()
@@ -130,7 +130,7 @@ class Recorder(Node):
     def _on_detections(self, message: Detection3DArray) -> None:
         stamp = stamp_to_ns(message.header.stamp)
         self.object_latency_ms.append(self._age_ms(stamp))
-        self.objects[stamp] = {one.id: SeenObject.of(one) for one in message.detections}
+        self.objects[stamp] = {one.id: ObjectSighting.of(one) for one in message.detections}
 
     def _on_labels(self, message: LabelInfo) -> None:
         self.labels = {entry.class_name for entry in message.class_map}
@@ -144,22 +144,6 @@ class Recorder(Node):
             for value in status.values:
                 if value.key == "frames dropped by the worker":
                     self.dropped[status.name.split(":")[0]] = value.value
-
-
-@dataclass(frozen=True)
-class SeenObject:
-    """What was told of an object."""
-
-    label: str
-    score: float
-    camera_from_object: RigidTransform
-
-    @classmethod
-    def of(cls, detection: Detection3D) -> SeenObject:
-        result = detection.results[0]
-        q, p = result.pose.pose.orientation, result.pose.pose.position
-        pose = RigidTransform.from_quaternion([q.x, q.y, q.z, q.w], [p.x, p.y, p.z])
-        return cls(result.hypothesis.class_id, result.hypothesis.score, pose)
 
 
 def poses_of(message: TFMessage) -> dict[str, TrackedPose]:

@@ -20,7 +20,8 @@ from pose_ros.ros import demo as demo_module
 from pose_ros.ros import objects_messages as messages
 from pose_ros.ros.demo import demo
 from pose_ros.ros.demo_objects import accuracy, is_bop, summarize_objects
-from pose_ros.ros.recorder import SeenObject, poses_of
+from pose_ros.ros.objects_input import ObjectSighting
+from pose_ros.ros.recorder import poses_of
 from pose_ros.ros.tf_messages import TFMessages
 from pose_ros.sources.bop import ObjectTruth, open_bop
 from pose_ros.sources.bop_models import BOPModel
@@ -29,8 +30,12 @@ from pose_ros.types import Symmetries
 BRICK = {"obj_000001": BOPModel("brick", box_mesh(), Symmetries.none())}
 
 
+def sighting(label, score, pose):
+    return ObjectSighting(f"{label}_1", label, score, pose, np.eye(6))
+
+
 def at(x, label="obj_000001", score=0.9):
-    return SeenObject(label, score, RigidTransform(np.eye(3), [x, 0, 1.0]))
+    return sighting(label, score, RigidTransform(np.eye(3), [x, 0, 1.0]))
 
 
 def truth(x, number=1):
@@ -40,10 +45,10 @@ def truth(x, number=1):
 def test_detections_tell_what_was_seen():
     one = thing("box_1", 3)
     (detection,) = messages.detection_array([one], MODELS, HEADER).detections
-    seen = SeenObject.of(detection)
+    seen = ObjectSighting.of(detection)
     assert (seen.label, seen.score) == ("box", pytest.approx(0.87))
-    np.testing.assert_allclose(seen.camera_from_object.translation, one.camera_from_object.translation)
-    np.testing.assert_allclose(seen.camera_from_object.rotation, one.camera_from_object.rotation)
+    np.testing.assert_allclose(seen.root_from_object.translation, one.camera_from_object.translation)
+    np.testing.assert_allclose(seen.root_from_object.rotation, one.camera_from_object.rotation)
 
 
 def test_frames_of_objects_are_nobodys():
@@ -70,7 +75,7 @@ def test_frames_are_known_by_what_they_show(data):
     keys = [scene.keys()[n] for n in (3, 0, 9, 3)]
     stamps = list(range(10, 14))
     objects = {
-        stamp: {t.label: SeenObject(t.label, 0.9, t.camera_from_object) for t in scene.truth(key)}
+        stamp: {t.label: sighting(t.label, 0.9, t.camera_from_object) for t in scene.truth(key)}
         for stamp, key in zip(stamps, keys, strict=True)
     }
     prints = {

@@ -14,7 +14,7 @@ from vision_msgs.msg import Detection3DArray
 from pose_ros.geometry.mesh import load_mesh
 from pose_ros.objects.search import SearchConfig
 from pose_ros.ros.conversions import stamp_to_ns
-from pose_ros.ros.recorder import SeenObject
+from pose_ros.ros.objects_input import ObjectSighting
 from pose_ros.sources.bop import open_bop
 
 NODE = "pose_ros.ros.object_pose_node"
@@ -63,7 +63,9 @@ def test_both_objects_are_found_where_they_are(process, peer, camera, data, tmp_
         if truth.label not in LABELS:
             continue
         middle = load_mesh(files[truth.label], "mm").bounds.mean(axis=0)
-        centers = [d.bbox.center.position for d in array.detections if SeenObject.of(d).label == truth.label]
+        centers = [
+            d.bbox.center.position for d in array.detections if ObjectSighting.of(d).label == truth.label
+        ]
         errors = [[p.x, p.y, p.z] - truth.camera_from_object.apply(middle) for p in centers]
         assert errors, f"no {truth.label}"
         assert min(map(np.linalg.norm, errors)) < NEAR, truth.label
