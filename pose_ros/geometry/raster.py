@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NEAR = 0.1  # m; triangles that reach nearer are left out
+LARGE = 64  # px of a bounding box from which on it is worth while to look where in it the triangle lies
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,16 @@ def rasterize(pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, heig
     left, top = left[seen].astype(int), top[seen].astype(int)
     columns, rows = right[seen].astype(int) - left + 1, bottom[seen].astype(int) - top + 1
 
-    # Every pixel of every triangle's bounding box is a candidate.
-    count = columns * rows
-    owner = np.repeat(np.arange(len(seen)), count)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    row, column = np.divmod(number, columns[owner])
-    column, row = column + left[owner], row + top[owner]
+    # Every pixel of every triangle's bounding box is a candidate, of large ones those near each row's part.
+    line = np.repeat(np.arange(len(seen)), rows)
+    row = _counted(rows) + top[line]
+    start, count = left[line], columns[line]
+    large = np.flatnonzero((columns * rows > LARGE)[line])
+    if len(large):
+        mine = seen[line[large]]
+        start[large], count[large] = _span(x[:, mine], y[:, mine], row[large], start[large], count[large])
+    owner, column = np.repeat(line, count), _counted(count) + np.repeat(start, count)
+    row = np.repeat(row, count)
     dx, dy = column.astype(np.float32) - x0[owner], row.astype(np.float32) - y0[owner]
     second = (dy * bx[owner] - dx * by[owner]) / area[owner]
     third = (dx * ay[owner] - dy * ax[owner]) / area[owner]
@@ -64,3 +69,33 @@ def rasterize(pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, heig
     pixel = np.flatnonzero(winner >= 0)
     wins = winner[pixel]
     return Hits(pixel, 1 / inverse_depth[wins], seen[owner[wins]], np.ascontiguousarray(weights[:, wins].T))
+
+
+def _counted(count: np.ndarray) -> np.ndarray:
+    """0, 1, … count[0] - 1, 0, 1, … count[1] - 1, and so on."""
+    return np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+
+
+def _span(
+    x: np.ndarray, y: np.ndarray, row: np.ndarray, start: np.ndarray, count: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """First column and number of columns (R,) that hold what triangles x, y (3,R) have within half a pixel of
+    a row (R,), and one column more on either side; at most what is given.
+    """
+    low, high = np.full(len(row), np.inf, np.float32), np.full(len(row), -np.inf, np.float32)
+    for k in range(3):
+        xa, ya, xb, yb = x[k], y[k], x[k - 1], y[k - 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = (row + np.array([[-0.5], [0.5]]) - ya) / (yb - ya)  # shares of the edge in the band
+        ends = np.where(yb == ya, [[0.0], [1.0]], np.sort(ends, axis=0))
+        first, last = np.maximum(ends[0], 0), np.minimum(ends[1], 1)
+        at = xa + np.stack([first, last]) * (xb - xa)
+        met = (first <= last) & (np.abs(2 * row - ya - yb) <= np.abs(ya - yb) + 1)
+        low, high = (
+            np.where(met, np.minimum(low, at.min(0)), low),
+            np.where(met, np.maximum(high, at.max(0)), high),
+        )
+    end = np.minimum(np.floor(high) + 1, start + count - 1)
+    start = np.maximum(np.ceil(low) - 1, start)
+    empty = ~(end >= start)
+    return np.where(empty, 0, start).astype(int), np.where(empty, 0, end - start + 1).astype(int)
