@@ -38,11 +38,11 @@ def rasterize(pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, heig
     seen = np.flatnonzero(seen)
     inverse = (1 / depth[corners[:, seen]]).astype(np.float32)
     x0, y0, ax, ay, bx, by, area = (values[seen] for values in (x[0], y[0], ax, ay, bx, by, area))
-    left, top = left[seen].astype(int), top[seen].astype(int)
-    columns, rows = right[seen].astype(int) - left + 1, bottom[seen].astype(int) - top + 1
+    left, top = left[seen].astype(np.int32), top[seen].astype(np.int32)
+    columns, rows = right[seen].astype(np.int32) - left + 1, bottom[seen].astype(np.int32) - top + 1
 
     # Every pixel of every triangle's bounding box is a candidate, of large ones those near each row's part.
-    line = np.repeat(np.arange(len(seen)), rows)
+    line = np.repeat(np.arange(len(seen), dtype=np.int32), rows)
     row = _counted(rows) + top[line]
     start, count = left[line], columns[line]
     large = np.flatnonzero((columns * rows > LARGE)[line])
@@ -57,7 +57,7 @@ def rasterize(pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, heig
     first = 1 - second - third
     inside = np.flatnonzero((first >= 0) & (second >= 0) & (third >= 0))
     owner, weights = owner[inside], np.stack([first[inside], second[inside], third[inside]])
-    place = row[inside] * width + column[inside]
+    place = row[inside].astype(int) * width + column[inside]
 
     # The nearest candidate of each pixel wins.
     inverse_depth = (weights * inverse[:, owner]).sum(0)
@@ -73,7 +73,8 @@ def rasterize(pixels: np.ndarray, depth: np.ndarray, triangles: np.ndarray, heig
 
 def _counted(count: np.ndarray) -> np.ndarray:
     """0, 1, … count[0] - 1, 0, 1, … count[1] - 1, and so on."""
-    return np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    first = (np.cumsum(count) - count).astype(np.int32)
+    return np.arange(count.sum(), dtype=np.int32) - np.repeat(first, count)
 
 
 def _span(
@@ -84,18 +85,17 @@ def _span(
     """
     low, high = np.full(len(row), np.inf, np.float32), np.full(len(row), -np.inf, np.float32)
     for k in range(3):
-        xa, ya, xb, yb = x[k], y[k], x[k - 1], y[k - 1]
+        xa, ya, across, down = x[k], y[k], x[k - 1] - x[k], y[k - 1] - y[k]
         with np.errstate(divide="ignore", invalid="ignore"):
-            ends = (row + np.array([[-0.5], [0.5]]) - ya) / (yb - ya)  # shares of the edge in the band
-        ends = np.where(yb == ya, [[0.0], [1.0]], np.sort(ends, axis=0))
-        first, last = np.maximum(ends[0], 0), np.minimum(ends[1], 1)
-        at = xa + np.stack([first, last]) * (xb - xa)
-        met = (first <= last) & (np.abs(2 * row - ya - yb) <= np.abs(ya - yb) + 1)
-        low, high = (
-            np.where(met, np.minimum(low, at.min(0)), low),
-            np.where(met, np.maximum(high, at.max(0)), high),
-        )
+            upper, lower = (row - 0.5 - ya) / down, (row + 0.5 - ya) / down  # shares of the edge in the band
+        level = down == 0
+        first = np.where(level, 0, np.minimum(upper, lower).clip(0, None))
+        last = np.where(level, 1, np.maximum(upper, lower).clip(None, 1))
+        met = (first <= last) & (np.abs(2 * (row - ya) - down) <= np.abs(down) + 1)
+        one, other = xa + first * across, xa + last * across
+        low = np.where(met, np.minimum(low, np.minimum(one, other)), low)
+        high = np.where(met, np.maximum(high, np.maximum(one, other)), high)
     end = np.minimum(np.floor(high) + 1, start + count - 1)
     start = np.maximum(np.ceil(low) - 1, start)
     empty = ~(end >= start)
-    return np.where(empty, 0, start).astype(int), np.where(empty, 0, end - start + 1).astype(int)
+    return np.where(empty, 0, start).astype(np.int32), np.where(empty, 0, end - start + 1).astype(np.int32)

@@ -49,6 +49,29 @@ def test_against_loop():
     np.testing.assert_allclose(hits.weights.sum(1), 1, atol=1e-5)
 
 
+def test_large_slivers_and_steps_are_looked_for_where_they_are():
+    """Of a large triangle only a part of each row is looked at: thin, flat, steep and on whole pixels."""
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        corners = rng.uniform(-20, 60, (12, 3, 2))
+        thin = rng.normal(scale=10.0 ** -rng.integers(0, 5, (12, 1)), size=(12, 2))
+        corners[:, 2] = (corners[:, 0] + corners[:, 1]) / 2 + thin
+        corners[:4, 1, seed % 2] = corners[:4, 0, seed % 2]  # level or upright edges
+        corners[6:] = np.round(corners[6:] * 2) / 2
+        pixels, depth = corners.reshape(-1, 2), rng.uniform(1, 5, 36)
+        triangles = np.arange(36).reshape(12, 3)
+        triangles = np.concatenate([triangles, triangles[:, ::-1]])
+        hits = rasterize(pixels, depth, triangles, HEIGHT, WIDTH)
+        nearest, _ = rasterize_loop(pixels, depth, triangles)
+        have = np.full(HEIGHT * WIDTH, np.inf)
+        have[hits.pixel] = hits.depth
+        have = have.reshape(HEIGHT, WIDTH)
+        # In single precision a pixel on an edge may fall to either side.
+        assert (np.isfinite(have) != np.isfinite(nearest)).sum() <= 6
+        both = np.isfinite(have) & np.isfinite(nearest)
+        assert np.isclose(have[both], nearest[both], rtol=1e-3).mean() > 0.97
+
+
 def test_what_lies_behind_is_not_drawn():
     pixels, triangles = np.array([[0.0, 0], [0, 20], [20, 0]]), np.array([[0, 1, 2], [0, 2, 1]])
     assert len(rasterize(pixels, np.ones(3), triangles, HEIGHT, WIDTH).pixel) > 100

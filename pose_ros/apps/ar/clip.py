@@ -11,7 +11,7 @@ from pose_ros.geometry.camera import PinholeCamera
 
 NEAR = 0.102  # m, just beyond where the rasteriser leaves triangles out
 MARGIN = 0.02  # of the field of view, kept on every side
-BENT = 0.2  # px by which an edge's middle may lie beside where the picture's straight edge has it
+BENT = 0.1  # px by which an edge's middle may lie beside where the picture's straight edge has it
 SHORT = 6.0  # px, no lens bends an edge this short
 MOST_SPLITS = 16
 _EDGES = np.array([[0, 1, 2], [1, 2, 0]])

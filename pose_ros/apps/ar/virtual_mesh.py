@@ -33,20 +33,19 @@ class VirtualMesh:
 
     @classmethod
     def of(cls, mesh: Mesh) -> VirtualMesh:
-        note = ""
+        note, closed = "", _is_closed(_welded(mesh.vertices)[mesh.triangles])
         if len(mesh.triangles) > BUDGET:
             note = f"{len(mesh.triangles)} triangles are drawn as {BUDGET} of one colour each"
             mesh = decimated(mesh, BUDGET)
-        corner_of = _welded(mesh.vertices)[mesh.triangles]
-        if not _is_closed(corner_of):
-            mesh, corner_of = _two_sided(mesh), np.concatenate([corner_of, corner_of[:, ::-1]])
+        if not closed:
+            mesh = _two_sided(mesh)
         elif _volume(mesh) < 0:
-            mesh, corner_of = _inside_out(mesh), corner_of[:, ::-1]
+            mesh = _inside_out(mesh)
         normals = mesh.normals
         behind = -np.einsum("fc,fc->f", normals, mesh.vertices[mesh.triangles[:, 0]])
         return cls(
             mesh,
-            _corner_normals(mesh, corner_of),
+            _corner_normals(mesh, _welded(mesh.vertices)[mesh.triangles]),
             LINEAR[mesh.corner_rgb],
             np.column_stack([normals, behind]),
             _pyramid(mesh),
