@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from pose_ros.apps.grasp.closing import close, nearby
+from pose_ros.apps.grasp.draws import normal_draws
 from pose_ros.apps.grasp.grasp_set import GraspSet
 from pose_ros.apps.grasp.gripper import Gripper
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp, skew
 from pose_ros.shapes import check_shape
 from pose_ros.types import Symmetries
 
+MOST_NEAR = 800  # points of the surface on which each pose is tried
 MOST_TURN = 0.5  # rad; a pose that is more uncertain than this is drawn as if it were not
 
 
@@ -38,12 +40,11 @@ def without_symmetry(
 
 
 def draws_of(covariance: np.ndarray, count: int, seed: int) -> RigidTransform:
-    """Motions (count,) about an object's origin that a covariance (6,6) allows, in opposite pairs."""
+    """Motions (count,) about an object's origin that a covariance (6,6) allows."""
     covariance = check_shape("covariance", np.asarray(covariance, float), (6, 6))
     value, vector = np.linalg.eigh((covariance + covariance.T) / 2)
     root = vector * np.sqrt(np.maximum(value, 0))
-    half = np.random.default_rng(seed).normal(size=((count + 1) // 2, 6))
-    draw = np.concatenate([half, -half])[:count] @ root.T
+    draw = normal_draws(count, seed) @ root.T
     turn = draw[:, 3:]
     angle = np.linalg.norm(turn, axis=1, keepdims=True)
     turn = turn * np.minimum(1, MOST_TURN / np.maximum(angle, 1e-12))
@@ -76,6 +77,6 @@ def chances(
         shift = drawn.translation + about - rotation @ about
         axes = root_from_grasp.rotation
         moved = RigidTransform(axes.T @ rotation @ axes, shift @ axes)
-        there = nearby(grasps.skin, one, grasps.opening[n], gripper)
+        there = nearby(grasps.skin, one, grasps.opening[n], gripper, MOST_NEAR)
         probability[n] = close(there, moved, gripper, friction_angle).holds.mean()
     return probability

@@ -41,15 +41,17 @@ class Nearby:
     opening: float
 
 
-def nearby(skin: Skin, pose: RigidTransform, opening: float, gripper: Gripper) -> Nearby:
-    """Of the grasp frame `pose` in the skin's frame, with the pads `opening` m apart."""
+def nearby(
+    skin: Skin, pose: RigidTransform, opening: float, gripper: Gripper, most: int = MOST_NEAR
+) -> Nearby:
+    """Of the grasp frame `pose` in the skin's frame, with the pads `opening` m apart; about `most` points."""
     points = (skin.points - pose.translation) @ pose.rotation
     side = max(gripper.pad_width, gripper.root_width) / 2 + REACH
     near = np.abs(points[:, 0]) < side
     near &= np.abs(points[:, 1]) < opening / 2 + gripper.root_thickness + REACH
     near &= (points[:, 2] > -gripper.palm) & (points[:, 2] < gripper.tip + REACH)
     chosen = np.flatnonzero(near)
-    step = len(chosen) // MOST_NEAR + 1
+    step = len(chosen) // most + 1
     chosen = chosen[::step]
     normals = skin.normals[chosen] @ pose.rotation
     return Nearby(

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from pose_ros.apps.grasp.closing import close, nearby
+from pose_ros.apps.grasp.draws import normal_draws
 from pose_ros.apps.grasp.grasp_set import GraspSet
 from pose_ros.apps.grasp.gripper import Gripper
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 
 MISS, TWIST = 0.003, np.deg2rad(4)  # sigma of the errors a good grasp bears: m, rad
-TRIES = 24
+TRIES = 32
 WIDE = 0.35  # share of the pad beyond which a larger patch is no better
 LEVER = 0.05  # m from the closing axis to the centre of mass that halves the quality
 
 
 def tries(seed: int, count: int = TRIES) -> RigidTransform:
-    """Motions (count,) of an object in the grasp frame; the first is none, the others come in opposites."""
-    rng = np.random.default_rng(seed)
-    half = rng.normal(size=((count - 1) // 2 + 1, 6)) * ([MISS] * 3 + [TWIST] * 3)
-    draws = np.concatenate([np.zeros((1, 6)), half, -half])[:count]
+    """Motions (count,) of an object in the grasp frame; the first is none."""
+    draws = normal_draws(count, seed) * ([MISS] * 3 + [TWIST] * 3)
+    draws[0] = 0
     return RigidTransform(rotation_exp(draws[:, 3:]), draws[:, :3])
 
 

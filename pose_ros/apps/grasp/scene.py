@@ -62,9 +62,14 @@ class Scene:
         """One point for each cube of `voxel` m and owner."""
         if not len(self.points):
             return self
-        cells = np.floor(self.points / voxel).astype(np.int64)
-        number = np.unique(self.owner, return_inverse=True)[1]
-        chosen = np.unique(np.column_stack([cells, number]), axis=0, return_index=True)[1]
+        cells = np.floor((self.points - self.points.min(0)) / voxel).astype(np.int64)
+        number = np.zeros(len(cells), int)
+        if (self.owner != self.owner[0]).any():
+            number = np.unique(self.owner, return_inverse=True)[1]
+        key = number  # one number a cell: sorting rows takes ten times as long
+        for column in cells.T:
+            key = key * (column.max() + 1) + column
+        chosen = np.unique(key, return_index=True)[1]
         return Scene(self.points[chosen], self.owner[chosen], self.up, self.plane)
 
     def near(self, place: np.ndarray, radius: float) -> Scene:

@@ -1,0 +1,127 @@
+"""~/plan, in a standard service type, as an ament_python package cannot define its own.
+
+A request waits for the next objects, is answered when their grasps are published, and is told why there are
+none. Whatever is refused is refused with the reason and what would be valid.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+
+from pose_ros.apps.grasp.plan import Plan
+from pose_ros.errors import ConfigError, PoseError, unknown
+from pose_ros.ros.managed_node import ManagedNode
+from pose_ros.ros.object_services import refused
+
+OPTIONS = ("objects", "timeout")
+TIMEOUT, LONGEST = 10.0, 600.0  # s
+
+
+@dataclass(frozen=True, eq=False)
+class PlanRequest:
+    """names: ids or labels of objects, None for all."""
+
+    names: tuple[str, ...] | None = None
+    timeout: float = TIMEOUT
+    made: float = field(default_factory=time.perf_counter)
+    future: Future = field(default_factory=Future)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> PlanRequest:
+        """From the parameters of a request; ConfigError names what is wrong and what is valid."""
+        if strange := [name for name in values if name not in OPTIONS]:
+            raise ConfigError(unknown("parameter of plan", ", ".join(strange), OPTIONS))
+        names, timeout = values.get("objects"), values.get("timeout", TIMEOUT)
+        names = [names] if isinstance(names, str) else names
+        if names is not None and not all(isinstance(name, str) for name in names):
+            raise ConfigError(f"objects is {names!r}, must be ids or labels")
+        if type(timeout) not in (int, float) or not 0 < timeout <= LONGEST:
+            raise ConfigError(f"timeout is {timeout!r}, must be seconds in (0, {LONGEST:g}]")
+        return cls(tuple(names) if names else None, float(timeout))
+
+    def is_about(self, id: str, label: str) -> bool:
+        return self.names is None or id in self.names or label in self.names
+
+    def verdict(self, plans: Collection[Plan]) -> SetParametersResult:
+        """Whether there is a grasp of what was asked for; of each object what, or why not."""
+        about = [plan for plan in plans if self.is_about(plan.id, plan.label)]
+        reasons = [plan.reason for plan in about]
+        seen = {name for plan in about for name in (plan.id, plan.label)}
+        reasons += [f"{name}: it is not in sight" for name in self.names or () if name not in seen]
+        found = any(plan.grasps for plan in about)
+        return SetParametersResult(successful=found, reason="; ".join(reasons) or "no object is in sight")
+
+
+class PlanService:
+    def __init__(self, node: ManagedNode) -> None:
+        self._node = node
+        # An answer that is awaited holds its group: in the node's own, no message would come in.
+        self._group = ReentrantCallbackGroup()
+        self._wake = node.create_guard_condition(lambda: None, self._group)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._waiting: list[PlanRequest] = []
+        self._lock = threading.Lock()
+        self._last = ""  # why the requests that wait have no answer yet
+        node.create_service(SetParametersAtomically, "~/plan", self._plan, callback_group=self._group)
+
+    async def _plan(self, request: Any, response: Any) -> Any:
+        node = self._node
+        values = {p.name: Parameter.from_parameter_msg(p).value for p in request.parameters}
+        try:
+            if node.state != "active":
+                failure = f": {node.failure}" if node.failure else ""
+                raise PoseError(f"{node.get_name()} is {node.state}, it must be active{failure}")
+            asked = PlanRequest.parse(values)
+        except PoseError as error:
+            response.result = refused(str(error))
+            return response
+        with self._lock:
+            self._waiting.append(asked)
+        timer = node.create_timer(asked.timeout, lambda: self._expire(asked), self._group, clock=self._steady)
+        response.result = await asked.future
+        node.destroy_timer(timer)
+        return response
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def due(self, is_ready: Callable[[PlanRequest], bool]) -> list[PlanRequest]:
+        """Take the requests that can be answered now."""
+        return self._take(is_ready)
+
+    def postpone(self, why: str) -> None:
+        """What to tell of requests whose time runs out while they wait."""
+        self._last = why
+
+    def _take(self, chosen: Callable[[PlanRequest], bool]) -> list[PlanRequest]:
+        with self._lock:
+            taken = [asked for asked in self._waiting if chosen(asked)]
+            self._waiting = [asked for asked in self._waiting if asked not in taken]
+        return taken
+
+    def answer(self, asked: PlanRequest, result: SetParametersResult) -> None:
+        """From any thread; only the first answer counts."""
+        if not asked.future.done():
+            asked.future.set_result(result)
+            self._wake.trigger()
+
+    def refuse_all(self, reason: str) -> None:
+        for asked in self._take(lambda _: True):
+            self.answer(asked, refused(reason))
+
+    def _expire(self, asked: PlanRequest) -> None:
+        if self._take(lambda other: other is asked):
+            why = self._last or "; ".join(self._node.diagnostics.findings()) or "the worker is busy"
+            self.answer(asked, refused(f"no grasps within {asked.timeout:g} s: {why}"))
