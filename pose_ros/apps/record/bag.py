@@ -1,0 +1,268 @@
+"""rosbag2 folders (MCAP) that lose at most `flush` seconds when their writer is killed, and their repair.
+
+A chunk is closed and handed to the system every so often, however little is in it; what lies there outlives
+the process. Only the index at the end is missing then: `repair` writes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+import zstandard
+from mcap.exceptions import McapError
+from mcap.records import Channel, Footer, Message, Schema
+from mcap.stream_reader import StreamReader
+from mcap.writer import CompressionType, Writer
+
+from pose_ros.apps.record.errors import RecordError, cannot_write
+from pose_ros.config import option
+
+METADATA = "metadata.yaml"
+METADATA_VERSION, DISTRO = 9, "jazzy"
+LIBRARY = "pose_ros"
+CHUNK = 4_000_000  # bytes
+_CUT = (McapError, EOFError, zstandard.ZstdError)  # what reading past the cut raises
+_COMPRESSION = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
+
+
+@dataclass(frozen=True)
+class BagConfig:
+    compression: str = option("lz4", "of the chunks", choices=tuple(_COMPRESSION))
+    flush: float = option(0.25, "a chunk is closed after this at the latest", unit="s", range=(0.01, 1.0))
+
+
+@dataclass
+class BagTopic:
+    """A topic of a bag. definition: the type's fields and those of all types in it, as `ros2msg` has them."""
+
+    name: str
+    type: str
+    definition: str
+    qos: str = ""  # offered, YAML
+    count: int = 0
+
+
+@dataclass
+class _Extent:
+    first_ns: int | None = None
+    last_ns: int = 0
+    topics: dict[int, BagTopic] = field(default_factory=dict)
+
+    def add(self, channel: int, time_ns: int) -> None:
+        self.first_ns = time_ns if self.first_ns is None else min(self.first_ns, time_ns)
+        self.last_ns = max(self.last_ns, time_ns)
+        self.topics[channel].count += 1
+
+
+class BagWriter:
+    """`folder`/`folder`_0.mcap and metadata.yaml, which is there from the start and renewed every second."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: BagConfig = BagConfig(),
+        notes: dict[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self._config, self._notes, self._clock = folder, config, notes or {}, clock
+        self._extent = _Extent()
+        self._flushed = self._described = clock()
+        try:
+            folder.mkdir(parents=True)
+            self._file = (folder / f"{folder.name}_0.mcap").open("wb")
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        self._writer = _start(self._file, config.compression)
+        self._try(self._describe)
+
+    @property
+    def messages(self) -> int:
+        return sum(topic.count for topic in self._extent.topics.values())
+
+    def add_topic(self, topic: BagTopic) -> int:
+        """A number to write its messages with."""
+        channel = _register(self._writer, topic)
+        self._extent.topics[channel] = topic
+        return channel
+
+    def write(self, channel: int, received_ns: int, data: bytes, sequence: int = 0) -> None:
+        """One serialized message (CDR)."""
+        self._try(lambda: self._writer.add_message(channel, received_ns, data, received_ns, sequence % 2**32))
+        self._extent.add(channel, received_ns)
+        self.tick()
+
+    def tick(self) -> None:
+        """Hand over what is due; to be called now and then even when nothing is written."""
+        now = self._clock()
+        if now - self._flushed >= self._config.flush:
+            self._try(self._writer.flush)
+            self._flushed = now
+        if now - self._described >= 1.0:
+            self._try(self._describe)
+            self._described = now
+
+    def close(self) -> None:
+        def finish() -> None:
+            try:
+                self._writer.finish()
+            finally:
+                self._file.close()
+            self._describe()
+
+        self._try(finish)
+
+    def abandon(self) -> None:
+        """Close the file as it is, after an error."""
+        with contextlib.suppress(OSError):  # what it cannot flush is lost; the rest can be repaired
+            self._file.close()
+
+    def _describe(self) -> None:
+        write_metadata(self.folder, self._extent, self._notes)
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+
+
+def _start(file: Any, compression: str) -> Writer:
+    writer = Writer(file, chunk_size=CHUNK, compression=_COMPRESSION[compression])
+    writer.start(profile="ros2", library=LIBRARY)
+    return writer
+
+
+def _register(writer: Writer, topic: BagTopic) -> int:
+    schema = writer.register_schema(topic.type, "ros2msg", topic.definition.encode())
+    return writer.register_channel(topic.name, "cdr", schema, {"offered_qos_profiles": topic.qos})
+
+
+def write_metadata(folder: Path, extent: _Extent, notes: dict[str, str]) -> None:
+    """notes: custom_data, such as the task."""
+    first = extent.first_ns or 0
+    count = sum(topic.count for topic in extent.topics.values())
+    span = {
+        "starting_time": {"nanoseconds_since_epoch": first},
+        "duration": {"nanoseconds": extent.last_ns - first if count else 0},
+        "message_count": count,
+    }
+    topics = [
+        {
+            "topic_metadata": {
+                "name": topic.name,
+                "type": topic.type,
+                "serialization_format": "cdr",
+                "offered_qos_profiles": yaml.safe_load(topic.qos or "[]"),
+                "type_description_hash": "",
+            },
+            "message_count": topic.count,
+        }
+        for topic in extent.topics.values()
+    ]
+    name = f"{folder.name}_0.mcap"
+    content = {
+        "version": METADATA_VERSION,
+        "storage_identifier": "mcap",
+        **span,
+        "topics_with_message_count": topics,
+        "compression_format": "",
+        "compression_mode": "",
+        "relative_file_paths": [name],
+        "files": [{"path": name, **span}],
+        "custom_data": notes or None,
+        "ros_distro": DISTRO,
+    }
+    unfinished = folder / f"{METADATA}.part"
+    unfinished.write_text(yaml.safe_dump({"rosbag2_bagfile_information": content}, sort_keys=False))
+    unfinished.replace(folder / METADATA)
+
+
+def notes_of(folder: Path) -> dict[str, str]:
+    """custom_data of a bag; nothing where there is none."""
+    try:
+        content = yaml.safe_load((folder / METADATA).read_text())
+        return content["rosbag2_bagfile_information"]["custom_data"] or {}
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return {}
+
+
+def is_finished(path: Path) -> bool:
+    """The file has its index: it ends as a whole one does."""
+    magic = b"\x89MCAP0\r\n"
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size < 2 * len(magic):
+            return False
+        file.seek(-len(magic), 2)
+        return file.read() == magic
+
+
+def records_of(path: Path) -> Iterator[Schema | Channel | Message]:
+    """All that can be read of a file, up to where it was cut off."""
+    with path.open("rb") as file:
+        records = StreamReader(file, validate_crcs=True).records
+        while True:
+            try:
+                record = next(records)
+            except StopIteration:
+                return
+            except (*_CUT, struct.error, ValueError, RuntimeError, OSError):
+                return
+            if isinstance(record, Footer):
+                return
+            if isinstance(record, (Schema, Channel, Message)):
+                yield record
+
+
+def repair(path: Path, compression: str = "lz4") -> int | None:
+    """Give an unfinished bag (its folder or its file) its index; how many messages it has. None: it is whole.
+
+    The new file takes the old one's place when it is complete.
+    """
+    file = path
+    if path.is_dir():
+        candidates = sorted(path.glob("*.mcap"))
+        if not candidates:
+            raise RecordError(f"{path} has no .mcap file")
+        file = candidates[-1]
+    if is_finished(file):
+        return None
+    extent, schemas, channels = _Extent(), {}, {}
+    unfinished = file.with_suffix(".part")
+    try:
+        with unfinished.open("wb") as output:
+            writer = _start(output, compression)
+            for record in records_of(file):
+                if isinstance(record, Schema):
+                    schemas[record.id] = record
+                elif isinstance(record, Channel):
+                    schema = schemas[record.schema_id]
+                    topic = BagTopic(
+                        record.topic,
+                        schema.name,
+                        schema.data.decode(),
+                        record.metadata.get("offered_qos_profiles", ""),
+                    )
+                    if record.id not in channels:
+                        channels[record.id] = _register(writer, topic)
+                        extent.topics[channels[record.id]] = topic
+                else:
+                    channel = channels[record.channel_id]
+                    writer.add_message(
+                        channel, record.log_time, record.data, record.publish_time, record.sequence
+                    )
+                    extent.add(channel, record.log_time)
+            writer.finish()
+        unfinished.replace(file)
+        if file.name == f"{file.parent.name}_0.mcap":
+            write_metadata(file.parent, extent, notes_of(file.parent))
+    except OSError as error:
+        raise cannot_write(file, error) from error
+    return sum(topic.count for topic in extent.topics.values())
