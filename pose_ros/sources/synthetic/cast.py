@@ -9,6 +9,7 @@ import numpy as np
 from pose_ros.body.rig import Shape
 from pose_ros.errors import SourceError
 from pose_ros.sources.synthetic.body import Body, PosedBody
+from pose_ros.sources.synthetic.exercises import ALL_MOTIONS
 from pose_ros.sources.synthetic.motion import MOTIONS, Pose, Stage
 from pose_ros.sources.synthetic.render import Figure, mesh
 from pose_ros.sources.synthetic.room import chair
@@ -37,6 +38,9 @@ WHERE = {
     "walk": _Where(ahead=(2.6, 3.8), aside=(0.0, 0.15), along=(0.3, 0.8), across=(0.5, 1.1)),
     "cross": _Where(ahead=(2.2, 4.2), aside=(0.0, 0.05), along=(0.25, 0.4), across=(1.2, 1.6), radius=0.5),
     "edge": _Where(ahead=(1.1, 2.4), aside=(0.3, 0.55), radius=0.65),
+    "lunge": _Where(radius=0.75), "arm_raise": _Where(radius=0.7), "bend": _Where(radius=0.8),
+    "kneel": _Where(turned=1.0, radius=0.6), "lie": _Where(ahead=(2.6, 4.0), radius=1.1),
+    "push_up": _Where(ahead=(2.8, 4.0), turned=1.5, radius=1.2),
 }  # fmt: skip
 
 
@@ -51,7 +55,7 @@ class Actor:
     stage: Stage
 
     def pose(self, times: np.ndarray) -> Pose:
-        return MOTIONS[self.motion](np.random.default_rng(self.seed), times, self.stage)
+        return ALL_MOTIONS[self.motion](np.random.default_rng(self.seed), times, self.stage)
 
     def act(self, times: np.ndarray) -> tuple[PosedBody, list[Figure]]:
         """T frames of the person, soles on the floor: the body, and what is to be drawn of it."""
@@ -101,7 +105,7 @@ def _places(
         where = WHERE[name]
         for attempt in range(TRIES):
             stage = _stage(rng, where, effort + attempt / TRIES)
-            way = MOTIONS[name](np.random.default_rng(seed), times, stage).position
+            way = ALL_MOTIONS[name](np.random.default_rng(seed), times, stage).position
             if all(_apart(way, where.radius, *other) for other in ways):
                 break
         else:

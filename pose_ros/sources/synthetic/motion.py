@@ -72,6 +72,8 @@ class Pose:
             left = turned[f"{side}_knee"].apply([0.0, 1.0, 0.0])
             yaw = np.arctan2(-left[:, 0], left[:, 1])
             turned[f"{side}_foot"] = hinge("Z", yaw) * hinge("Y", angle(f"{side}_point"))
+            if f"{side}_ankle" in self.angles:  # unless the foot bears nothing: it hangs from its shank
+                turned[f"{side}_foot"] = turned[f"{side}_knee"] * hinge("Y", angle(f"{side}_ankle"))
         return {name: rotation.as_matrix() for name, rotation in turned.items()}
 
 

@@ -16,7 +16,7 @@ from pose_ros.sources.rgbd_folder import write_rgbd_folder
 from pose_ros.sources.source import FIRST_STAMP_NS, Source
 from pose_ros.sources.synthetic.body import PosedBody
 from pose_ros.sources.synthetic.cast import choose_cast, seat
-from pose_ros.sources.synthetic.motion import MOTIONS
+from pose_ros.sources.synthetic.exercises import ALL_MOTIONS
 from pose_ros.sources.synthetic.noise import DepthSensor
 from pose_ros.sources.synthetic.render import Picture, Renderer, develop
 from pose_ros.sources.synthetic.room import furnish
@@ -37,7 +37,7 @@ class SyntheticConfig:
     seed: int = option(1, "everything follows from it: the same seed gives the same bytes", range=(0, 2**31))
     frames: int = option(90, "length at 30 Hz", range=(1, 100_000))
     people: int = option(2, "how many", range=(0, 4))
-    motion: str = option("mixed", "what they do; mixed draws one for each", choices=("mixed", *MOTIONS))
+    motion: str = option("mixed", "what they do; mixed draws one for each", choices=("mixed", *ALL_MOTIONS))
     width: int = option(640, "of the picture", unit="px", range=(64, 1920))
     height: int = option(480, "of the picture", unit="px", range=(48, 1080))
 

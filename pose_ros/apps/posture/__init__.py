@@ -1,0 +1,1 @@
+"""What people do: joint angles, postures, repetitions, and movements compared with a reference."""
