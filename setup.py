@@ -10,7 +10,11 @@ VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text
 
 DEMO = ["anny==0.6.2"]
 OBJECTS = ["trimesh>=4.0", "pillow>=10.0"]  # CAD files and their textures
+GRASP = [*OBJECTS, "rtree>=1.0", "embreex>=2.17"]  # rays against meshes
+MIMICRY = ["pin>=3.0", "pin-pink>=3.0", "daqp>=0.5"]  # inverse kinematics of any robot
 BAG = ["rosbags>=0.11"]  # bags to read and to write
+RECORD = ["mcap>=1.1", "zstandard>=0.20", "pyarrow>=14.0", "av>=12.0"]  # imitation data
+SIM = ['pybullet==3.2.7; python_version < "3.12"']  # simulated robots; no wheels for later Pythons
 
 
 def installed(folder: str, place: str) -> list[tuple[str, list[str]]]:
@@ -49,7 +53,12 @@ setup(
         "body": DEMO,
         "objects": OBJECTS,
         "bag": BAG,
-        "all": DEMO + OBJECTS + BAG,
+        "grasp": GRASP,
+        "mimicry": MIMICRY,
+        "record": BAG + RECORD,
+        "ray": ["ray>=2.9"],  # a cluster for large imports
+        "sim": SIM,
+        "all": DEMO + GRASP + MIMICRY + BAG + RECORD + SIM,
         "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4", "yourdfpy>=0.0.56"],
         "litert": ["ai-edge-litert>=2.0"],  # the oracle of test/nets; it needs numpy 2
     },
