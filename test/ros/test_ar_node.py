@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 import pytest
 import yaml
 from geometry_msgs.msg import TransformStamped
 from harness import Runner
+from imports import ROOT
+from launch_files import node_of
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, PointCloud2
 from stand_in import CAMERA, FRAME_ID, StandInConfig, StandInPipeline, scene
@@ -234,6 +237,18 @@ def test_a_picture_that_is_none_is_told_of_and_the_next_is_drawn(ar, peer, camer
     camera.shoot(rgb, depth)
     picture = peer.wait(lambda: pictures, "a picture")[0]
     assert (rgb_from_message(picture) != rgb).any()  # a box a metre before the camera itself
+
+
+def test_the_launch_file_gives_parameters_and_topics_that_are_the_nodes(ar):
+    node = ar()
+    launched = node_of("ar")
+    topics = {subscription.topic_name for subscription in node.subscriptions}
+    assert {f"/{remap.get('from')}" for remap in launched.findall("remap")} <= topics
+    assert {"/skeletons/points", "/objects/detections"} <= topics
+    assert all(node.has_parameter(p.get("name")) for p in launched.findall("param") if p.get("name"))
+    examples = re.findall(r"^#   ([\w.]+):", (ROOT / "config" / "ar.yaml").read_text(), re.M)
+    assert examples
+    assert all(node.has_parameter(name) for name in examples)
 
 
 def test_cleaned_up_and_started_again_it_draws(ar, peer, camera, pictures):

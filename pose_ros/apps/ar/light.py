@@ -67,22 +67,25 @@ def estimate_light(rgb: np.ndarray, depth: np.ndarray, camera: PinholeCamera) ->
     bright and as coloured as the picture.
     """
     colours, light, normals = _surfaces(rgb, depth, camera)
-    mean = np.maximum(np.median(to_light(colours).reshape(-1, 3), axis=0).astype(float), 1e-3)
+    mean = to_light(colours).mean((0, 1)).astype(float)
     normal, light, weight = _binned(normals, light)
     if len(normal) < LEAST_BINS:
-        return _believed(Light(ABOVE, USUAL_AMBIENT * mean, USUAL_DIRECTED * mean))
+        usual = Light(ABOVE, np.full(3, USUAL_AMBIENT), np.full(3, USUAL_DIRECTED))
+        return _scaled(usual, 0.5, mean)
     scale = np.average(light.mean(1), weights=weight)
     direction, weight, misfit = _direction(normal, light.mean(1) / scale, weight)
     ambient, directed = _amounts(direction[None], normal, light / scale, weight, misfit)[0]
-    return _believed(Light(direction, ambient * scale, directed * scale))
+    cosine = np.average((normal @ direction).clip(0, None), weights=weight)
+    return _scaled(Light(direction, ambient, directed), cosine, mean)
 
 
-def _believed(light: Light) -> Light:
-    """As a white surface sends it back, within bounds of brightness and colour."""
-    total = (light.ambient + light.directed / 2) / ALBEDO
-    grey = total.mean()
-    tint = (total / grey).clip(*TINT)
-    factor = tint / np.maximum(total, 1e-9) * np.clip(grey, *STRENGTH) / ALBEDO
+def _scaled(light: Light, cosine: float, mean: np.ndarray) -> Light:
+    """As it must be for surfaces that have `cosine` to it on the average to make a picture whose `mean` (3,)
+    is that, within bounds of brightness and colour.
+    """
+    grey = max(mean.mean(), 1e-4)
+    wanted = np.clip(grey / ALBEDO, *STRENGTH) * (mean / grey).clip(*TINT)
+    factor = wanted / np.maximum(light.ambient + cosine * light.directed, 1e-6)
     return Light(light.direction, light.ambient * factor, light.directed * factor)
 
 
