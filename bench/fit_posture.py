@@ -69,7 +69,7 @@ def main() -> None:
         return f"{name} = np.array({np.round(values, 3).tolist()})\n"
 
     OUT.write_text(
-        '"""What postures look like: written by bench/fit_posture.py."""\n\n# ruff: noqa: E501\n'
+        '"""What postures look like: written by bench/fit_posture.py."""\n\n'
         "import numpy as np\n\n"
         + table("CENTRE", centre) + table("SCALE", scale)
         + "# (2F+1, P): features, their squares, 1 -> POSTURES.\n" + table("WEIGHTS", w)
