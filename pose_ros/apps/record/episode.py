@@ -71,9 +71,14 @@ class Episode:
                 self._resampler.push(name, stamp_ns, value)
         self._write(self._resampler.rows())
 
-    def finish(self, end_ns: int) -> EpisodeCounts:
-        """All rows up to that instant."""
-        self._write(self._resampler.rows(end_ns))
+    def end(self, end_ns: int) -> None:
+        """Nothing past that instant belongs to it, even if it is written already."""
+        self._resampler.end_ns = end_ns
+        self._take.end(end_ns)
+
+    def finish(self) -> EpisodeCounts:
+        """All rows that are left."""
+        self._write(self._resampler.rows(final=True))
         self.close()
         return self.counts
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from pose_ros.apps.record.bag import METADATA, notes_of
@@ -35,9 +34,9 @@ UNFINISHED = ".imports"  # not among the takes: half an import is no episode to 
 class ImportConfig:
     task: str = option("", "what is done, for every bag; empty: as the bag says")
     robot: str = option("", "the robot's name")
-    rate: RateConfig = field(default=RateConfig())
-    features: FeatureConfig = field(default=FeatureConfig())
-    video: VideoConfig = field(default=VideoConfig())
+    rate: RateConfig = field(default_factory=RateConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    video: VideoConfig = field(default_factory=VideoConfig)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def import_bag(
             messages, total=len(messages), unit="message", leave=False, disable=not bar
         ):
             episode.hear(source, message, received)
-        return episode.finish(np.iinfo(np.int64).max)
+        return episode.finish()
 
 
 def _import(job: tuple[Path, Path, Table, ImportConfig, bool]) -> Imported:

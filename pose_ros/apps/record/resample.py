@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from pose_ros.apps.record.errors import RecordError
 from pose_ros.apps.record.feature import GROUP, HOLD, LINEAR, NEAREST, VIDEO, Feature, Table
 from pose_ros.config import option
 from pose_ros.geometry.rigid import matrix_from_quaternion, quaternion_from_matrix, rotation_exp, rotation_log
 from pose_ros.shapes import check_shape
 
 SECOND_NS = 1_000_000_000
+FOREVER = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ class Resampler:
     table: Table
     config: RateConfig
     start_ns: int
+    end_ns: int = FOREVER
     tracks: dict[str, Track] = field(init=False)
     invalid: dict[str, int] = field(init=False)  # rows without the feature
     rows_made: int = field(init=False, default=0)
@@ -170,20 +171,19 @@ class Resampler:
         if self._first_ns is None and self.tracks[name] is self._clock and stamp_ns >= self.start_ns:
             self._first_ns = stamp_ns
 
-    def rows(self, end_ns: int | None = None) -> Iterator[Row]:
-        """What is due. With `end_ns` all that is left, up to that instant: nothing is waited for."""
+    def rows(self, final: bool = False) -> Iterator[Row]:
+        """What is due, up to `end_ns`. If final, all that is left: nothing is waited for."""
         patience = round(self.config.patience * SECOND_NS)
         if self._first_ns is None:
-            if end_ns is None and self._newest_ns < self.start_ns + patience:
+            if not final and self._newest_ns < self.start_ns + patience:
                 return
             self._first_ns = self.start_ns
         while True:
             instant = self._first_ns + round(self.rows_made * SECOND_NS / self.config.fps)
             here = min(track.newest_ns or 0 for track in self.tracks.values())
-            if end_ns is not None:
-                if instant > min(end_ns, self._newest_ns):
-                    return
-            elif here < instant and self._newest_ns < instant + patience:
+            if instant > min(self.end_ns, self._newest_ns):
+                return
+            if not final and here < instant and self._newest_ns < instant + patience:
                 return
             yield self._row(instant)
 
@@ -198,10 +198,3 @@ class Resampler:
                 values[name] = value
         self.rows_made += 1
         return Row(instant, values)
-
-
-def check_rows(rows: int) -> int:
-    """RecordError where an episode holds nothing."""
-    if rows == 0:
-        raise RecordError("the episode has no rows: no sample came while it was recorded")
-    return rows

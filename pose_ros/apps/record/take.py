@@ -4,6 +4,7 @@ take.json          what is recorded: table, rate, task
 rows.bin           fixed-size records, each written whole as soon as it is made
 <feature>.mp4      fragmented
 <feature>.looks    histograms for the statistics
+end                rows past this stamp do not count; absent while nobody has ended the episode
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pose_ros.apps.record.video import VideoConfig, VideoWriter, frames_of
 
 DESCRIPTION = "take.json"
 ROWS = "rows.bin"
+END = "end"
 _LOOK = np.dtype(("<u4", (3, 256)))
 
 
@@ -85,6 +87,13 @@ class TakeWriter:
             raise cannot_write(self.folder, error) from error
         self.rows += 1
 
+    def end(self, stamp_ns: int) -> None:
+        """Rows past that instant do not count."""
+        try:
+            (self.folder / END).write_text(str(stamp_ns))
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+
     def close(self) -> None:
         try:
             for video in self._videos.values():
@@ -124,7 +133,9 @@ class Take:
         data = (self.folder / ROWS).read_bytes() if (self.folder / ROWS).exists() else b""
         records = np.frombuffer(data[: len(data) // kind.itemsize * kind.itemsize], kind)
         whole = [frames_of(self.video(feature.name)) for feature in self.header.table.videos]
-        return records[: min([len(records), *whole])]
+        records = records[: min([len(records), *whole])]
+        end = (self.folder / END).read_text() if (self.folder / END).exists() else ""
+        return records[records["stamp_ns"] <= int(end)] if end.isdecimal() else records
 
     def __len__(self) -> int:
         return len(self.records)

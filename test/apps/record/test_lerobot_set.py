@@ -18,7 +18,9 @@ from pose_ros.apps.record import files  # noqa: E402
 from pose_ros.apps.record.dataset import LeRobotSet  # noqa: E402
 from pose_ros.apps.record.errors import RecordError  # noqa: E402
 from pose_ros.apps.record.feature import Table  # noqa: E402
-from pose_ros.apps.record.video import read_video  # noqa: E402
+from pose_ros.apps.record.resample import Row  # noqa: E402
+from pose_ros.apps.record.take import Take, TakeHeader, TakeWriter  # noqa: E402
+from pose_ros.apps.record.video import VideoConfig, read_video  # noqa: E402
 
 EPISODES = ((40, "pick"), (25, "place"), (33, "pick"))
 GAP = (7, "action")
@@ -187,6 +189,19 @@ def test_a_killed_process_leaves_all_but_the_last_moment(tmp_path):
     assert 61 - FPS / 2 < rows <= 61
     state = column(tmp_path, "observation.state")[65:]
     np.testing.assert_allclose(state, [values(2, n)["observation.state"] for n in range(rows)], atol=1e-6)
+
+
+def test_rows_past_the_end_do_not_count(tmp_path):
+    with LeRobotSet(tmp_path) as dataset:
+        writer = TakeWriter(dataset.take_folder("000000"), TakeHeader(TABLE, FPS, "pick", "", VideoConfig()))
+        for n in range(20):
+            writer.add(Row(stamp(n), values(0, n)))
+        writer.end(stamp(12))
+        writer.close()
+        dataset.commit([Take(writer.folder)])
+    assert column(tmp_path, "observation.solo").tolist() == [n / 2 for n in range(13)]
+    path = tmp_path / files.VIDEO.format(video_key="observation.images.front", chunk_index=0, file_index=0)
+    assert len(list(read_video(path))) == 13
 
 
 def test_an_empty_or_broken_take_is_told_of(tmp_path):

@@ -162,7 +162,9 @@ def test_the_end_waits_for_nobody_and_goes_no_further():
     one = resampler()
     for n in range(51):
         one.push("fast", 10 * S + n * S // 50, np.zeros(2))
-    assert [row.stamp_ns for row in one.rows(10 * S + S // 2)][-1] == 10 * S + S // 2
+    one.end_ns = 10 * S + S // 2
+    rows = list(one.rows(final=True))
+    assert [row.stamp_ns for row in rows][-1] == 10 * S + S // 2
 
 
 def test_gaps_are_marked_and_counted():
@@ -171,7 +173,7 @@ def test_gaps_are_marked_and_counted():
         if not 40 <= n < 60:
             one.push("fast", 10 * S + n * S // 50, np.zeros(2))
             one.push("slow", 10 * S + n * S // 50, np.zeros(2))
-    rows = list(one.rows(20 * S))
+    rows = list(one.rows(final=True))
     missing = [row.stamp_ns for row in rows if "fast" not in row.values]
     assert len(missing) == one.invalid["fast"]
     # between the samples at 10.78 and 11.20 s there is nothing
@@ -183,7 +185,7 @@ def test_what_is_wholly_unknown_is_invalid():
     for n in range(20):
         one.push("fast", 10 * S + n * S // 50, np.full(2, np.nan))
         one.push("slow", 10 * S + n * S // 50, np.array([np.nan, 1.0]))
-    rows = list(one.rows(20 * S))
+    rows = list(one.rows(final=True))
     assert one.invalid == {"fast": len(rows), "slow": 0}
 
 
