@@ -44,7 +44,7 @@ class CollisionObjects:
         known: Mapping[str, KnownObject],
         header: Header,
     ) -> list[Any]:
-        """Messages for objects that are there, id -> (label, root_from_object), and for those that are gone."""
+        """Messages for objects that are there, id -> (label, root_from_object), and for those gone."""
         from moveit_msgs.msg import CollisionObject
 
         messages = self.gone(header, but=set(poses))

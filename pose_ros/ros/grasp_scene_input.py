@@ -15,12 +15,13 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from pose_ros.errors import FrameError
 from pose_ros.ros.clouds import points_of
-from pose_ros.ros.conversions import camera_from_message, depth_from_message, read_header
+from pose_ros.ros.conversions import camera_from_message, depth_from_message, read_header, stamp_to_ns
 from pose_ros.ros.health import Health
 from pose_ros.ros.rgbd_input import NO_EVENTS
 
 KEPT = 30  # messages: results come later than the picture they are of
 STEP = 2  # of a depth image every second row and column is used
+INFOS = ("depth/camera_info", "camera_info")
 SOURCES = ("depth", "points", "none")
 
 
@@ -49,11 +50,12 @@ class SceneInput:
     def __init__(self, node: Node, source: str, slop_ns: int, health: Health) -> None:
         self._node, self._source, self._slop_ns, self._health = node, source, slop_ns, health
         self._shots: deque[Shot] = deque(maxlen=KEPT)
-        self._info: CameraInfo | None = None
-        self.subscriptions: dict[str, Subscription] = {}
+        self._infos: dict[str, CameraInfo] = {}  # by topic
+        self._all: dict[str, Subscription] = {}
         if source == "depth":
             self._listen(Image, "depth", raw=True)
-            self._listen(CameraInfo, "camera_info", raw=False)
+            for topic in INFOS:
+                self._listen(CameraInfo, topic, raw=False)
         elif source == "points":
             self._listen(PointCloud2, "objects/points", raw=True)
 
@@ -63,11 +65,11 @@ class SceneInput:
                 stamp_ns, frame_id = read_header(message)
                 self._shots.append(Shot(stamp_ns, frame_id, message))
             else:
-                stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-                self._info = message
+                stamp_ns = stamp_to_ns(message.header.stamp)
+                self._infos[topic] = message
             self._health.stream(topic).add(stamp_ns)
 
-        self.subscriptions[topic] = self._node.create_subscription(
+        self._all[topic] = self._node.create_subscription(
             kind, topic, on_message, qos_profile_sensor_data, raw=raw, event_callbacks=NO_EVENTS
         )
 
@@ -92,10 +94,9 @@ class SceneInput:
         """PoseError where the message cannot be understood."""
         if self._source == "points":
             return self._of_points(shot)
-        if self._info is None:
-            raise FrameError("depth without camera_info: nothing is known of the surroundings")
+        info = self._info_of(shot.frame_id)
         depth = depth_from_message(deserialize_message(shot.data, Image))
-        camera = camera_from_message(self._info)
+        camera = camera_from_message(info)
         if depth.shape != (camera.height, camera.width):
             raise FrameError(
                 f"depth is {depth.shape[::-1]}, camera_info says {camera.width}x{camera.height}: give the "
@@ -106,6 +107,17 @@ class SceneInput:
         points = camera.ray_grid[::STEP, ::STEP][seen] * thin[seen][:, None]
         return Cloud(points, np.zeros(len(points), int), shot.frame_id, shot.stamp_ns)
 
+    def _info_of(self, frame_id: str) -> CameraInfo:
+        """Of the depth image: registered depth is in the frame of the colour image, other depth in its own."""
+        for topic in INFOS:
+            if topic in self._infos and self._infos[topic].header.frame_id == frame_id:
+                return self._infos[topic]
+        heard = ", ".join(f"{topic} of {info.header.frame_id!r}" for topic, info in self._infos.items())
+        raise FrameError(
+            f"depth is in frame {frame_id!r} and there is no {' or '.join(INFOS)} of that frame; heard: "
+            f"{heard or 'none'}"
+        )
+
     def _of_points(self, shot: Shot) -> Cloud:
         rows = points_of(deserialize_message(shot.data, PointCloud2), "x", "y", "z")
         points = np.stack([rows[axis] for axis in "xyz"], axis=1).astype(float)
@@ -114,8 +126,15 @@ class SceneInput:
         good = np.isfinite(points).all(1)
         return Cloud(points[good], instance[good], shot.frame_id, shot.stamp_ns)
 
+    @property
+    def subscriptions(self) -> dict[str, Subscription]:
+        """All that must come; one camera_info is enough."""
+        needed = [topic for topic in self._all if topic not in INFOS]
+        needed += [topic for topic in INFOS[1:] if topic in self._all and not self._infos]
+        return {topic: self._all[topic] for topic in needed}
+
     def close(self) -> None:
-        for subscription in self.subscriptions.values():
+        for subscription in self._all.values():
             self._node.destroy_subscription(subscription)
-        self.subscriptions = {}
+        self._all = {}
         self._shots.clear()

@@ -78,14 +78,13 @@ def thinned(pairs: Pairs, most: int) -> Pairs:
     order = np.argsort(pairs.slant, kind="stable")
     pairs = pairs.select(order)
     axis = pairs.axis * np.where(pairs.axis @ [1.0, 0.618, 0.382] < 0, -1, 1)[:, None]
-    cell = CELL
+    place = np.concatenate([(pairs.first + pairs.second) / 2 / CELL, axis / TURN], axis=1)
     while True:
-        middle = (pairs.first + pairs.second) / 2
-        key = np.concatenate([np.floor(middle / cell), np.round(axis / TURN)], axis=1).astype(int)
+        key = np.round(place).astype(int)
         chosen = np.sort(np.unique(key, axis=0, return_index=True)[1])
         if len(chosen) <= most:
             return pairs.select(chosen)
-        cell *= 1.25
+        place /= 1.08
 
 
 def _tilted(directions: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:

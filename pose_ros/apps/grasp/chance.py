@@ -12,7 +12,6 @@ from pose_ros.geometry.rigid import RigidTransform, rotation_exp, skew
 from pose_ros.shapes import check_shape
 from pose_ros.types import Symmetries
 
-MOST_NEAR = 800  # points of the surface on which each pose is tried
 MOST_TURN = 0.5  # rad; a pose that is more uncertain than this is drawn as if it were not
 
 
@@ -77,6 +76,6 @@ def chances(
         shift = drawn.translation + about - rotation @ about
         axes = root_from_grasp.rotation
         moved = RigidTransform(axes.T @ rotation @ axes, shift @ axes)
-        there = nearby(grasps.skin, one, grasps.opening[n], gripper, MOST_NEAR)
+        there = nearby(grasps.skin, one, grasps.opening[n], gripper)
         probability[n] = close(there, moved, gripper, friction_angle).holds.mean()
     return probability

@@ -17,7 +17,7 @@ from pose_ros.geometry.rigid import RigidTransform
 
 SOFT = 0.0008  # m that a pad gives way
 REACH = 0.015  # m around the fingers that may come between them when the pose is wrong
-MOST_NEAR = 1500  # points of the surface that one grasp is tried on
+MOST_NEAR = 1000  # points of the surface that one grasp is tried on
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,15 @@ class Nearby:
     opening: float
 
 
-def nearby(
-    skin: Skin, pose: RigidTransform, opening: float, gripper: Gripper, most: int = MOST_NEAR
-) -> Nearby:
-    """Of the grasp frame `pose` in the skin's frame, with the pads `opening` m apart; about `most` points."""
+def nearby(skin: Skin, pose: RigidTransform, opening: float, gripper: Gripper) -> Nearby:
+    """Of the grasp frame `pose` in the skin's frame, with the pads `opening` m apart."""
     points = (skin.points - pose.translation) @ pose.rotation
     side = max(gripper.pad_width, gripper.root_width) / 2 + REACH
     near = np.abs(points[:, 0]) < side
     near &= np.abs(points[:, 1]) < opening / 2 + gripper.root_thickness + REACH
     near &= (points[:, 2] > -gripper.palm) & (points[:, 2] < gripper.tip + REACH)
     chosen = np.flatnonzero(near)
-    step = len(chosen) // most + 1
+    step = len(chosen) // MOST_NEAR + 1
     chosen = chosen[::step]
     normals = skin.normals[chosen] @ pose.rotation
     return Nearby(

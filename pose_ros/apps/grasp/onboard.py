@@ -27,6 +27,7 @@ from pose_ros.weights import cache_dir
 FORMAT = 1  # of the cache; raise it when what is computed changes
 STANDOFF = 0.10  # m of straight approach that must be free of the object itself
 NEARER = 0.6  # of the tip: contacts this far beyond the pads' middle are tried, too
+MORE, COARSE = 4, 700  # pairs that are looked at first, on so many points of the surface
 CHUNK = 200  # grasps tried against the surface at once
 
 
@@ -62,11 +63,14 @@ def onboard(
     fits = (pairs.width < gripper.max_width - 2 * config.clearance) & (pairs.width > gripper.min_width)
     if len(pairs) and not fits.any():
         funnel[f"pairs at least {pairs.width.min():.3f} m wide"] = len(pairs)
-    pairs = thinned(pairs.select(fits), config.pairs)
-    funnel[f"that {gripper.name} ({gripper.max_width:.3f} m) can span, thinned"] = len(pairs)
+    funnel[f"that {gripper.name} ({gripper.max_width:.3f} m) can span"] = int(fits.sum())
+    pairs = _accessible(thinned(pairs.select(fits), MORE * config.pairs), skin, gripper, config)
+    pairs = thinned(pairs, config.pairs)
+    funnel["that a hand can come to, thinned"] = len(pairs)
     grasps = _approached(pairs, skin, gripper, config.approaches)
     funnel["ways to approach them"] = len(grasps)
-    grasps = _free(grasps, gripper, config, progress)
+    free, opening = _is_free(grasps, gripper, config, progress)
+    grasps = replace(grasps, opening=opening).select(free)
     funnel["free of the object itself"] = len(grasps)
     moved = tries(config.seed)
     first = RigidTransform(moved.rotation[:1], moved.translation[:1])
@@ -79,6 +83,8 @@ def onboard(
     if symmetries is not None and (len(symmetries) > 1 or symmetries.is_continuous):
         grasps = grasps.select(np.argsort(-quality, kind="stable")[: config.grasps]).with_copies(symmetries)
     grasps = grasps.diverse(config.grasps)
+    holds = quality_of(grasps, gripper, cone, first)[0] > 0  # copies meet other points of the surface
+    grasps = grasps.select(holds)
     funnel["unlike each other"] = len(grasps)
     return replace(grasps, funnel=funnel)
 
@@ -109,13 +115,27 @@ def _approached(pairs: Pairs, skin: Skin, gripper: Gripper, approaches: int) -> 
     )
 
 
+def _accessible(pairs: Pairs, skin: Skin, gripper: Gripper, config: OnboardConfig) -> Pairs:
+    """Those with an approach at which few points of the object are not in the way: most of the inside of a
+    cup, say, no hand can come to."""
+    if not len(pairs):
+        return pairs
+    some = slice(None, None, len(skin) // COARSE + 1)
+    coarse = replace(skin, points=skin.points[some], normals=skin.normals[some])
+    grasps = _approached(pairs, coarse, gripper, config.approaches)
+    free = _is_free(grasps, gripper, replace(config, clearance=0.0))[0]
+    return pairs.select(free.reshape(-1, len(pairs)).any(0))
+
+
 def _across(direction: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """The part of a direction (3,) at right angles to each axis (M,3)."""
     return direction - (axis @ direction)[:, None] * axis
 
 
-def _free(grasps: GraspSet, gripper: Gripper, config: OnboardConfig, progress: bool) -> GraspSet:
-    """Those at which the object is not in the way, with the hand open as far as can be, else just enough."""
+def _is_free(
+    grasps: GraspSet, gripper: Gripper, config: OnboardConfig, progress: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) whether the object is not in the way; (N,) m: the hand open as far as can be, else just enough."""
     just = np.minimum(grasps.width + 2 * config.margin, gripper.max_width)
     opening = np.full(len(grasps), gripper.max_width)
     hits = collides(grasps.object_from_grasp, opening, grasps.skin, gripper, config.clearance, progress)
@@ -124,7 +144,7 @@ def _free(grasps: GraspSet, gripper: Gripper, config: OnboardConfig, progress: b
     part = RigidTransform(pose.rotation[again], pose.translation[again])
     opening[again] = just[again]
     hits[again] = collides(part, just[again], grasps.skin, gripper, config.clearance, progress)
-    return replace(grasps, opening=opening).select(~hits)
+    return ~hits, opening
 
 
 def collides(
@@ -137,17 +157,17 @@ def collides(
 ) -> np.ndarray:
     """(N,) whether the open hand, or its straight way to the grasp, comes nearer to the object than that."""
     boxes = gripper.boxes(opening, STANDOFF, clearance)
-    points = skin.points.astype(np.float32)
+    points = np.random.default_rng(0).permutation(skin.points).astype(np.float32).T
     hits = np.zeros(len(opening), bool)
     starts = range(0, len(opening), CHUNK)
     for start in tqdm(starts, desc="hand against object", unit="chunk", disable=not progress, delay=1):
-        part = slice(start, start + CHUNK)
-        rotation = object_from_grasp.rotation[part].astype(np.float32)
-        offset = np.einsum(
-            "ni,nij->nj", object_from_grasp.translation[part], object_from_grasp.rotation[part]
-        )
-        moved = points @ rotation - offset[:, None].astype(np.float32)
-        hits[part] = inside_any(moved, boxes[part]).any(1)
+        left = np.arange(start, min(start + CHUNK, len(opening)))
+        for part in np.split(points, [COARSE], axis=1):  # most are found by the first few points
+            rotation = object_from_grasp.rotation[left].transpose(0, 2, 1)
+            offset = rotation @ object_from_grasp.translation[left, :, None]
+            moved = rotation.astype(np.float32) @ part - offset.astype(np.float32)
+            hits[left] = inside_any(moved.transpose(0, 2, 1), boxes[left]).any(1)
+            left = left[~hits[left]]
     return hits
 
 
