@@ -38,19 +38,17 @@ class Ready:
 class Counts:
     """What became of the pictures."""
 
-    complete: int = 0
-    skipped: int = 0  # whoever tells the poses left this picture out
-    late: dict[str, int] = field(
-        default_factory=dict
-    )  # went out without poses of this kind, which did not come
+    complete: int = 0  # went out with all the poses that are told
+    skipped: int = 0  # left out, as whoever tells the poses left them out
+    late: dict[str, int] = field(default_factory=dict)  # poses of this kind did not come in time
 
 
 class PoseWait:
     """Gives `on_ready` every pair once poses of all `kinds` have come for its stamp, in order.
 
-    A picture of which a pose is never told, as later ones have come, is left out: with such pictures things
-    would flicker. One that has waited too long goes on without, and so does one whose kind of poses is not
-    told at all (`is_told` says whether it is): then there is nothing to wait for.
+    A picture whose poses are not told, as later ones have come or it has waited too long, is left out:
+    between the others it would make things flicker. But if none goes out for PATIENCE_NS one does, with what
+    it has. Nobody waits for a kind of poses that is not told at all (`is_told` says whether it is).
     """
 
     def __init__(
@@ -115,13 +113,12 @@ class PoseWait:
             self._let_go(stamp_ns, Ready(pair, poses), passed, open_)
 
     def _let_go(self, stamp_ns: int, ready: Ready, passed: bool, late: list[str]) -> None:
-        last_ns = self._last_ns if self._last_ns is not None else stamp_ns
-        self._last_ns = last_ns
-        if passed and stamp_ns - last_ns < PATIENCE_NS:
-            self.counts.skipped += 1
-            return
-        self._last_ns = stamp_ns
-        for kind in late:
+        self._last_ns = stamp_ns if self._last_ns is None else self._last_ns
+        self.counts.skipped += passed
+        for kind in [] if passed else late:
             self.counts.late[kind] = self.counts.late.get(kind, 0) + 1
-        self.counts.complete += len(ready.poses) == len(self._poses)
-        self._on_ready(ready)
+        whole = not passed and not late
+        if whole or stamp_ns - self._last_ns >= PATIENCE_NS:
+            self.counts.complete += whole
+            self._last_ns = stamp_ns
+            self._on_ready(ready)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import traceback
@@ -43,6 +44,7 @@ class ArNode(AppNode):
         self.input: RgbdInput | None = None
         self._transforms = Transforms(self)
         self._counts_told = SyncCounts()
+        self._late_told: dict[str, int] = {}
         self._last_stamp_ns = 0
 
     def configure(self) -> None:
@@ -55,6 +57,7 @@ class ArNode(AppNode):
 
     def activate(self) -> None:
         self.overlay.reset()
+        self._first_pair = math.inf  # time.perf_counter() of it
         if self.overlay.frames:
             self._transforms.listen()
         kinds = frozenset(self.overlay.needs & set(TOPICS))
@@ -98,13 +101,15 @@ class ArNode(AppNode):
     # What arrives, in the executor's thread.
 
     def _is_told(self, kind: str) -> bool:
-        """Poses of this kind come, or somebody is there who has not begun."""
+        """Poses of this kind come, or somebody is there who may be about to begin."""
         stream = self.health.stream(TOPICS[kind])
         if stream.last_arrival is None:
-            return self.count_publishers(TOPICS[kind]) > 0
+            is_early = time.perf_counter() - self._first_pair < SILENT_AFTER
+            return is_early and self.count_publishers(TOPICS[kind]) > 0
         return stream.is_alive(SILENT_AFTER)
 
     def _on_pair(self, pair: Pair) -> None:
+        self._first_pair = min(self._first_pair, pair.arrived)
         if self.is_wanted:
             self.waiting.add_pair(pair)
         else:
@@ -186,15 +191,15 @@ class ArNode(AppNode):
         work.values |= {
             "things": ", ".join(thing.name for thing in self.overlay.things),
             "drawn": self.health.found,
-            "pictures with all poses": counts.complete,
+            "pictures with the poses that are told": counts.complete,
             "pictures left out as their poses were": counts.skipped,
             "frames dropped by the worker": self.worker.dropped,
         }
         for kind, number in counts.late.items():
             work.values[f"pictures whose {kind} came too late"] = number
-            work.say(
-                WARN, f"{number} pictures went out without {kind}: not told within {self._wait_config.wait} s"
-            )
+            if number > self._late_told.get(kind, 0):
+                wait = self._wait_config.wait
+                work.say(WARN, f"{kind} of {number} pictures were not told within {wait} s: raise `wait`")
         if not self.is_wanted:
             work.say(OK, "idle: nobody looks at ar/image")
         mute = [silent[topic] for topic in TOPICS.values() if topic in silent]
@@ -216,6 +221,7 @@ class ArNode(AppNode):
     def diagnosed(self) -> None:
         if self.input:
             self._counts_told = replace(self.input.sync.counts)
+            self._late_told = dict(self.waiting.counts.late)
 
 
 def _roots(ready: Ready) -> dict[str, str]:

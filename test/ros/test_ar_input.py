@@ -85,23 +85,24 @@ def test_but_not_for_ever():
     assert waiting.out[0][1] == {"objects": 10}
 
 
-def test_one_that_waited_too_long_goes_without_and_is_counted():
+def test_one_that_waited_too_long_is_left_out_and_counted_but_not_for_ever():
     waiting = Waiting("people", wait=0.2)
     waiting.add_pair(pair(7, age=0.1))
-    assert waiting.out == []
     time.sleep(0.15)
     waiting.hand_on()
-    assert waiting.out == [(7, {})]
     assert waiting.counts.late == {"people": 1}
     waiting.add_poses("people", 7, "too late")
-    assert waiting.out == [(7, {})]
+    assert waiting.out == []
+    waiting.add_pair(pair(7 + PATIENCE_NS, age=1.0))
+    assert waiting.out == [(7 + PATIENCE_NS, {})]
+    assert (waiting.counts.late, waiting.counts.complete) == ({"people": 2}, 0)
 
 
 def test_nobody_waits_for_poses_that_nobody_tells_or_needs():
     waiting = Waiting("people", told=False)
     waiting.add_pair(pair(1))
     assert waiting.out == [(1, {})]
-    assert waiting.counts.complete == 0
+    assert waiting.counts.complete == 1
     assert not waiting.counts.late
     free = Waiting()
     free.add_pair(pair(1))
@@ -112,7 +113,9 @@ def test_few_are_kept():
     waiting = Waiting("people")
     for stamp in range(1, KEPT + 4):
         waiting.add_pair(pair(stamp))
-    assert [stamp for stamp, _ in waiting.out] == [1, 2, 3]
+    assert waiting.counts.late == {"people": 3}
+    waiting.add_poses("people", 4, "p")
+    assert waiting.out == [(4, {"people": "p"})]
 
 
 @pytest.mark.parametrize("first", ["picture", "poses"])

@@ -31,9 +31,9 @@ def hat() -> Mesh:
 
 def ring(radius: float = 0.040, thickness: float = 0.007) -> Mesh:
     """A torus about z, as a wrist wears it."""
-    angle = np.linspace(0, 2 * np.pi, 17)  # outside first, then up
+    angle = np.linspace(0, 2 * np.pi, 11)  # outside first, then up
     profile = np.stack([radius + thickness * np.cos(angle), thickness * np.sin(angle)], axis=1)
-    return _turned(profile, [GOLD] * 16)
+    return _turned(profile, [GOLD] * 10)
 
 
 def box(size: float = 0.1) -> Mesh:
