@@ -50,7 +50,9 @@ def out_of_reach(placed: Placed, base: RigidTransform, least: float, most: float
 def hits_plane(placed: Placed, plane: Plane, gripper: Gripper, config: PlanConfig) -> np.ndarray:
     """(M,) the open hand, there or on the way, dips into the plane."""
     boxes = gripper.boxes(placed.opening, config.standoff)  # (M,5,2,3)
-    corners = np.stack([boxes[:, :, CORNERS[:, k], k] for k in range(3)], axis=-1).reshape(len(placed), -1, 3)
+    corners = np.stack([boxes[:, :, CORNERS[:, k], k] for k in range(3)], axis=-1).reshape(
+        len(placed), 5 * len(CORNERS), 3
+    )
     places = np.einsum("mij,mkj->mki", placed.pose.rotation, corners) + placed.pose.translation[:, None]
     return plane.height(places).min(1, initial=np.inf) < config.plane_clearance
 

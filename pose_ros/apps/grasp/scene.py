@@ -14,6 +14,7 @@ PLANE_VOXEL = 0.01  # m, for the support plane
 GUESSES = 300  # planes through three points that are tried
 ON_PLANE = 0.006  # m
 LEAST_SHARE = 0.08  # of the points around that must lie on a plane to be believed
+LEAST_SPREAD = 0.035  # m, sigma of them across: a table 12 cm wide; less is the side of some other object
 TILT = np.deg2rad(15)  # support planes are level within this
 SUNK = 0.02  # m that an object may seem to lie within what it stands on
 SEED = 0
@@ -107,7 +108,8 @@ def support_plane(
     plane = Plane(normals[best], float(offsets[best]))
     for _ in range(2):
         on = points[np.abs(plane.height(points)) < ON_PLANE]
-        normal = np.linalg.svd(on - on.mean(0), full_matrices=False)[2][2]
+        spread, axes = np.linalg.eigh(np.cov(on.T))
+        normal = axes[:, 0]
         normal = normal if normal @ plane.normal > 0 else -normal
         plane = Plane(normal, float(on.mean(0) @ normal))
-    return plane
+    return plane if spread[1] > LEAST_SPREAD**2 else None

@@ -85,10 +85,11 @@ def test_reach_by_distance_and_by_whoever_knows_better():
     mesh = known("block")[0]
     near, far = PlanConfig(reach_most=0.4), PlanConfig(reach_least=0.7)
     for config in (near, far):
-        found = planned("block", config=config, root_from_base=BASE)
+        found = planned("block", Scene(plane=FLOOR, up=UP), config=config, root_from_base=BASE)
         assert not found.grasps
         assert f"none of {len(grasps_of('block'))} grasps can be done" in found.reason
-        assert f"{len(grasps_of('block'))} are out of reach" in found.reason
+        assert "are out of reach" in found.reason
+        assert sum(found.taken.values()) == found.candidates
     pose = standing(mesh)
     link = (pose @ grasps_of("block").object_from_grasp @ PANDA.link_from_tcp.inverse()).translation
     found = planned("block", reach=lambda links: links.translation[:, 0] < 0.5)
@@ -206,6 +207,9 @@ def test_no_support_is_made_up():
     body = standing(known("mug")[0], (0, 0, 0)).apply(grasps_of("mug").skin.points)
     assert support_plane(np.zeros((0, 3)), body, UP) is None
     assert support_plane(rng.uniform(-0.3, 0.3, (3000, 3)), body, UP) is None
+    beside = rng.uniform(-0.03, 0.03, (3000, 3)) + [0.09, 0, 0.03]
+    beside[:, 0] = 0.06  # a side of some other thing
+    assert support_plane(beside, body, None, np.array([0.3, -0.8, 0.9])) is None
     ceiling = np.column_stack([rng.uniform(-0.4, 0.4, (3000, 2)), np.full(3000, 0.5)])
     assert support_plane(ceiling, body, UP) is None
 
