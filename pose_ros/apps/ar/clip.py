@@ -21,12 +21,19 @@ _EDGES = np.array([[0, 1, 2], [1, 2, 0]])
 class Patches:
     """T pieces of triangles. corners (T,3,3) m, optical frame. triangle (T,): of which each is a piece.
 
-    weights (T,3,3): row k tells corner k as weights of the triangle's three corners.
+    weights (T,3,3): row k tells corner k as weights of the triangle's three corners. is_whole: every piece is
+    a whole triangle.
     """
 
     corners: np.ndarray
     triangle: np.ndarray
     weights: np.ndarray
+    is_whole: bool
+
+    def at_corners(self, values: np.ndarray) -> np.ndarray:
+        """What triangles have at their corners (F,3,C), at the corners of the pieces (T,3,C)."""
+        values = values[self.triangle]
+        return values if self.is_whole else self.weights.astype(values.dtype) @ values
 
     def __len__(self) -> int:
         return len(self.triangle)
@@ -39,10 +46,10 @@ def patches_in_sight(points: np.ndarray, triangles: np.ndarray, camera: PinholeC
     """
     planes = _planes(camera)
     beyond = points @ planes[:, :3].T + planes[:, 3] < 0
-    sides = beyond[triangles]  # (F,3,P)
-    owner = np.flatnonzero(~sides.all(1).any(1))
+    sides = (beyond @ 2 ** np.arange(len(planes)))[triangles.T]  # a bit a plane: Cohen and Sutherland
+    owner = np.flatnonzero((sides[0] & sides[1] & sides[2]) == 0)
     pieces = np.concatenate([points[triangles[owner]], np.tile(np.eye(3), (len(owner), 1, 1))], axis=2)
-    crossing = sides[owner].any((1, 2))
+    crossing = (sides[0] | sides[1] | sides[2])[owner] != 0
     if crossing.any():
         cut, cut_owner = _clipped(pieces[crossing], owner[crossing], planes)
         pieces, owner = (
@@ -51,7 +58,8 @@ def patches_in_sight(points: np.ndarray, triangles: np.ndarray, camera: PinholeC
         )
     if camera.is_distorted and len(pieces):
         pieces, owner = _straight(pieces, owner, camera)
-    return Patches(pieces[..., :3], owner, pieces[..., 3:])
+    is_whole = not (crossing.any() or camera.is_distorted)
+    return Patches(pieces[..., :3], owner, pieces[..., 3:], is_whole)
 
 
 @lru_cache(maxsize=8)

@@ -52,6 +52,10 @@ class Light:
         cosine = (normals @ self.direction).clip(0, None)
         return self.ambient + cosine[..., None] * self.directed
 
+    def turned(self, rotation: np.ndarray) -> Light:
+        """The same in other axes."""
+        return Light(rotation @ self.direction, self.ambient, self.directed)
+
     def towards(self, other: Light, share: float) -> Light:
         direction = (1 - share) * self.direction + share * other.direction
         length = np.linalg.norm(direction)

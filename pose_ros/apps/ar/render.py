@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from pose_ros.apps.ar.clip import Patches, patches_in_sight
@@ -17,6 +18,8 @@ from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.raster import Hits, rasterize
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.types import RGBDFrame
+
+ROW = 1024  # places that are looked up in a texture at once
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _paint(
     row, column = np.divmod(hits.pixel, width * across)
     pixel = row // across * width + column // across
     ends = np.cumsum([len(draft.patches) for draft in group])
-    owner = np.searchsorted(ends, hits.triangle, side="right")
+    owner = np.searchsorted(ends, hits.triangle, side="right") if len(group) > 1 else np.zeros_like(row)
     seen = _seen(pixel, hits.depth, owner, frame, group, (x0, y0, x1, y1), config)
 
     colour = _radiance(hits, depth, group, ends, owner, light)
@@ -188,16 +191,37 @@ def _radiance(
 def _corner_light(draft: _Draft, light: Light) -> np.ndarray:
     """Light (T,3,3) that the patches' corners send back; white ones, where a texture is to colour them."""
     mesh, patches = draft.placed.mesh, draft.patches
-    sent = light.on(mesh.corner_normals @ draft.placed.camera_from_mesh.rotation.T)
-    sent = sent if mesh.is_textured else sent * mesh.corner_light
-    return (patches.weights @ sent[patches.triangle]).astype(np.float32)
+    to_mesh = draft.placed.camera_from_mesh.rotation.T
+    sent = light.turned(to_mesh).on(patches.at_corners(mesh.corner_normals))
+    sent = sent if mesh.is_textured else sent * patches.at_corners(mesh.corner_light)
+    return sent.astype(np.float32)
 
 
 def _texture(draft: _Draft, patch: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Albedo (M,3) at places on patches (M,), given by weights (M,3) of their corners."""
-    whole = np.einsum("mk,mkc->mc", weights, draft.patches.weights[patch])
-    level = draft.placed.mesh.pyramid[_level(draft)]
-    return to_light(np.uint8(level.colors(draft.patches.triangle[patch], whole) + 0.5))
+    mesh, patches = draft.placed.mesh, draft.patches
+    albedo = _interpolated(weights, patches.at_corners(mesh.corner_light)[patch])
+    picture_of = mesh.mesh.texture[patches.triangle[patch]]
+    uv = patches.at_corners(mesh.mesh.uv).astype(np.float32)
+    for index, picture in enumerate(mesh.pyramid[_level(draft)]):
+        mine = np.flatnonzero(picture_of == index)
+        if len(mine):
+            albedo[mine] = to_light(_looked_up(picture, _interpolated(weights[mine], uv[patch[mine]])))
+    return albedo
+
+
+def _looked_up(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Colours (M,3) uint8 at uv (M,2), v upwards, between texels linearly; pictures repeat."""
+    height, width = picture.shape[:2]
+    rows = -(-len(uv) // ROW)  # OpenCV takes no picture wider than 32767
+    place = np.zeros((rows * ROW, 2), np.float32)
+    place[: len(uv)] = np.mod(uv, 1.0)
+    x, y = place[:, 0] * width - 0.5, (1 - place[:, 1]) * height - 0.5
+    shape = rows, ROW
+    colours = cv2.remap(
+        picture, x.reshape(shape), y.reshape(shape), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+    )
+    return colours.reshape(-1, 3)[: len(uv)]
 
 
 def _level(draft: _Draft) -> int:

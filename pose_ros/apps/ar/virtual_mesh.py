@@ -20,15 +20,15 @@ BUDGET = 20_000  # triangles; more are not seen at the size of a thing in a pict
 @dataclass(frozen=True)
 class VirtualMesh:
     """mesh: as drawn. corner_normals (F,3,3): unit, smooth over blunt edges. corner_light (F,3,3): albedo at
-    the corners, linear. plane (F,4): `plane @ (x, y, z, 1) > 0` where a face is seen from. pyramid: the mesh
-    with its textures, each half as large as the one before. note: what was changed.
+    the corners, linear. plane (F,4): `plane @ (x, y, z, 1) > 0` where a face is seen from. pyramid: the
+    textures, and again each half as large as before, and so on. note: what was changed.
     """
 
     mesh: Mesh
     corner_normals: np.ndarray
     corner_light: np.ndarray
     plane: np.ndarray
-    pyramid: tuple[Mesh, ...]
+    pyramid: tuple[tuple[np.ndarray, ...], ...]
     note: str = ""
 
     @classmethod
@@ -48,7 +48,7 @@ class VirtualMesh:
             _corner_normals(mesh, _welded(mesh.vertices)[mesh.triangles]),
             LINEAR[mesh.corner_rgb],
             np.column_stack([normals, behind]),
-            _pyramid(mesh),
+            _pyramid(mesh.textures),
             note,
         )
 
@@ -115,12 +115,12 @@ def _corner_normals(mesh: Mesh, corner_of: np.ndarray) -> np.ndarray:
     return (total / np.linalg.norm(total, axis=1, keepdims=True)).reshape(-1, 3, 3)
 
 
-def _pyramid(mesh: Mesh) -> tuple[Mesh, ...]:
-    levels = [mesh]
-    while mesh.textures and min(min(t.shape[:2]) for t in levels[-1].textures) >= 2 * SMALLEST_TEXTURE:
+def _pyramid(textures: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...], ...]:
+    levels = [textures]
+    while textures and min(min(t.shape[:2]) for t in levels[-1]) >= 2 * SMALLEST_TEXTURE:
         halved = (
             cv2.resize(t, (t.shape[1] // 2, t.shape[0] // 2), interpolation=cv2.INTER_AREA)
-            for t in levels[-1].textures
+            for t in levels[-1]
         )
-        levels.append(replace(mesh, textures=tuple(halved)))
+        levels.append(tuple(halved))
     return tuple(levels)

@@ -195,6 +195,16 @@ def test_of_two_neighbours_the_nearer_known_depth_counts_pixel_by_pixel():
     assert drawn[45:75, 81:90].mean() > 0.9
 
 
+def test_single_wrong_pixels_of_depth_hide_nothing_and_show_nothing():
+    thing, rng = placed(box(0.3), at(1.0)), np.random.default_rng(0)
+    for wall, wrong in ((3.0, 0.4), (0.4, 3.0)):
+        depth = np.full((HEIGHT, WIDTH), wall, np.float32)
+        depth[rng.integers(0, HEIGHT // 4, 60) * 4 + 1, rng.integers(0, WIDTH // 4, 60) * 4 + 1] = wrong
+        np.testing.assert_array_equal(
+            draw(frame(depth=depth), [thing], AMBIENT), draw(frame(depth=wall), [thing], AMBIENT)
+        )
+
+
 @pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS)
 def test_what_crosses_the_near_plane_is_cut_there(camera):
     """A long bar from behind the camera to far before it; the ray caster has it from the near plane on."""
