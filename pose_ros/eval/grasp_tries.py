@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import collections
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,9 +22,10 @@ from pose_ros.objects.model import ObjectModel, load_models
 from pose_ros.objects.pipeline import ObjectPipeline
 from pose_ros.sim.camera import items_of
 from pose_ros.sim.pick import HIGH, PUSHED, pick
-from pose_ros.sim.reach import Reach, Way
+from pose_ros.sim.reach import Pick, Reach
 from pose_ros.sim.table import Table
 from pose_ros.sim.things import Shelf
+from pose_ros.sources.bop_models import number_of
 from pose_ros.sources.source import FIRST_STAMP_NS
 from pose_ros.sources.synthetic.render import Picture
 from pose_ros.types import Objects, RGBDFrame, TrackState
@@ -104,13 +104,6 @@ def seen_of(objects: Objects, world_from_camera: RigidTransform) -> dict[str, Se
     }
 
 
-def cloud_of(frame: RGBDFrame, labels: np.ndarray, world_from_camera: RigidTransform) -> tuple:
-    """Points (N,3) of a picture in the world, and the number (N,) each has in `labels` (H,W)."""
-    known = np.isfinite(frame.depth)
-    points = frame.camera.ray_grid[known] * frame.depth[known][:, None]
-    return world_from_camera.apply(points), labels[known]
-
-
 def truth_of(table: Table, picture: Picture) -> tuple[dict[str, Seen], np.ndarray]:
     """The pipeline's answer, were it perfect: what is seen, and labels (H,W)."""
     shown = {table.shelf.label(number): Seen(table.pose(number), 1e-8 * np.eye(6)) for number in table.known}
@@ -122,11 +115,17 @@ def truth_of(table: Table, picture: Picture) -> tuple[dict[str, Seen], np.ndarra
     return shown, labels
 
 
-def strange(
-    points: np.ndarray, of: np.ndarray, known: Known, seen: Mapping[str, Seen], table: Table
+def cloud_of(
+    known: Known, table: Table, frame: RGBDFrame, seen: Mapping[str, Seen], labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points and their numbers without those of the robot itself, which knows where it is; and which of them
-    are of nothing known: neither said to be an object's nor within OWN of one."""
+    """Points (N,3) of a frame in the world, the number (N,) each has in `labels` (H,W), and whether it is of
+    nothing known: neither said to be an object's nor within OWN of one.
+
+    Without the robot's own, which knows where it is.
+    """
+    measured = np.isfinite(frame.depth)
+    points = frame.camera.ray_grid[measured] * frame.depth[measured][:, None]
+    points, of = table.camera.world_from_camera.apply(points), labels[measured]
     rng = np.random.default_rng(0)
     robot = np.concatenate([_surface(item.mesh, item.world_from_object, rng) for item in items_of(table.arm)])
     apart = ~_near(points, robot, ROBOT)
@@ -163,66 +162,81 @@ def plan_for(
     return found
 
 
-def way_for(
-    reach: Reach, grasps: Iterable[PlannedGrasp], start: np.ndarray, gripper: Gripper, number: int
-) -> tuple[Way, PlannedGrasp] | str:
-    """The first grasp that the arm can do, with the way to it; in words why there is none."""
-    link_from_tcp = gripper.link_from_tcp
-    reasons: collections.Counter[str] = collections.Counter()
-    for grasp in grasps:
-        poses = [
-            pose @ link_from_tcp.inverse()
-            for pose in (grasp.root_from_pregrasp, grasp.root_from_tcp, grasp.root_from_lift)
-        ]
-        way = reach.way(start, *poses, grasp.opening, number)
-        if isinstance(way, Way):
-            return way, grasp
-        reasons[way] += 1
-    return "; ".join(f"{count} times: {why}" for why, count in reasons.items()) or "no grasp was given"
+def picks_of(grasps: Iterable[PlannedGrasp], gripper: Gripper) -> list[Pick]:
+    tcp_from_link = gripper.link_from_tcp.inverse()
+    return [
+        Pick(
+            one.root_from_pregrasp @ tcp_from_link, one.root_from_tcp @ tcp_from_link,
+            one.root_from_lift @ tcp_from_link, one.opening, one.score,
+        )
+        for one in grasps
+    ]  # fmt: skip
 
 
 def try_one(
-    known: Known, table: Table, number: int, frame: RGBDFrame, seen: Mapping[str, Seen], labels: np.ndarray,
-    poses: str, config: PlanConfig | None = None,
-) -> Try:  # fmt: skip
+    known: Known,
+    table: Table,
+    number: int,
+    frame: RGBDFrame,
+    seen: Mapping[str, Seen],
+    labels: np.ndarray,
+    poses: str,
+) -> Try:
     """Pick object `number` of the table by what is `seen`. labels (H,W): n = the n-th of `seen`."""
-    config = config or PlanConfig(lift=LIFT)
-    started, label = time.perf_counter(), table.shelf.label(number)
-    model = known.models[label]
-    error = float("nan")
-    quality = float("nan")
+    label = table.shelf.label(number)
+    points, of, unknown = cloud_of(known, table, frame, seen, labels)
+    picks, why = [], ""
+    if label in seen:
+        names = np.array(["", *seen])
+        config = PlanConfig(lift=LIFT)
+        found = plan_for(known, label, seen, points, names[of], table.arm.base, config)
+        picks, why = picks_of(found.grasps[:WAYS], known.gripper), found.reason
+    return carry_out(known, table, number, seen, picks, why, points[unknown], poses)
+
+
+def carry_out(
+    known: Known,
+    table: Table,
+    number: int,
+    seen: Mapping[str, Seen],
+    picks: Sequence[Pick],
+    why: str,
+    others: np.ndarray,
+    poses: str,
+    chosen: Callable[[Pick], None] = lambda pick: None,
+) -> Try:
+    """Do the first of `picks` that the arm can do. why: what the planner said. others (N,3): points of things
+    that nobody knows. chosen: told what will be done."""
+    started, label, nan = time.perf_counter(), table.shelf.label(number), float("nan")
+    model, error, score = known.models[label], nan, nan
+    if label in seen:
+        corners, pose = corner_points(model.mesh), seen[label].world_from_object
+        error = 1e3 * mssd(pose, table.pose(number), corners, model.symmetries)
+    wrong = error > 1e3 * RIGHT * model.diameter
 
     def result(failure: str, why: str) -> Try:
         name = table.shelf.models[number - 1].shape.name
+        failure = "wrong pose" if failure and wrong else failure
         spent = time.perf_counter() - started
-        return Try(table.seed, name, poses, not failure, failure, why, error, quality, spent)
+        return Try(table.seed, name, poses, not failure, failure, why, error, score, spent)
 
     if label not in seen:
-        return result("not found", "")
-    error = 1e3 * mssd(
-        seen[label].world_from_object, table.pose(number), corner_points(model.mesh), model.symmetries
-    )
-    wrong = error > 1e3 * RIGHT * model.diameter
-    points, of = cloud_of(frame, labels, table.camera.world_from_camera)
-    points, of, unknown = strange(points, of, known, seen, table)
-    names = np.array(["", *seen])
-    found = plan_for(known, label, seen, points, names[of], table.arm.base, config)
-    if not found.grasps:
-        return result("wrong pose" if wrong else "no grasp", found.reason)
-    numbers = {int(one.rsplit("_", 1)[1]): there.world_from_object for one, there in seen.items()}
-    reach = Reach(table.shelf, table.arm.base, numbers, points[unknown])
-    chosen = way_for(reach, found.grasps[:WAYS], table.arm.q, known.gripper, number)
+        return result("not found", why)
+    if not picks:
+        return result("no grasp", why)
+    numbers = {number_of(one): there.world_from_object for one, there in seen.items()}
+    reach = Reach(table.shelf, table.arm.base, numbers, others, table.arm.name)
+    found = reach.first(picks, table.arm.q, number)
     reach.close()
-    if isinstance(chosen, str):
-        return result("wrong pose" if wrong else "no way", chosen)
-    way, grasp = chosen
-    quality = grasp.score
-    outcome = pick(table, number, way, grasp.opening)
+    if isinstance(found, str):
+        return result("no way", found)
+    way, pick_ = found
+    score = pick_.score
+    chosen(pick_)
+    outcome = pick(table, number, way, pick_.opening)
     told = ", ".join(f"{key} {value:.3g}" for key, value in asdict(outcome).items())
     if outcome.held:
         return result("", told)
-    if wrong:
-        return result("wrong pose", told)
     if outcome.pushed > PUSHED or (outcome.disturbed > PUSHED and not outcome.gripped):
         return result("collision", told)
     return result("slipped" if outcome.gripped else "missed", told)

@@ -6,6 +6,7 @@ truth.
 
 from __future__ import annotations
 
+import collections
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,18 @@ class Way:
     lift: np.ndarray
 
 
+@dataclass(frozen=True)
+class Pick:
+    """A grasp as an arm needs it: three poses of the hand's link in the world, and m between the fingers on
+    the way. score: what it is ranked by."""
+
+    pregrasp: RigidTransform
+    grasp: RigidTransform
+    lift: RigidTransform
+    opening: float
+    score: float
+
+
 class Reach:
     """Plans for one arm beside one table. obstacles: world_from_object by number of the model."""
 
@@ -62,19 +75,26 @@ class Reach:
     def close(self) -> None:
         self.client.disconnect()
 
-    def way(
-        self, start: np.ndarray, pregrasp: RigidTransform, grasp: RigidTransform, lift: RigidTransform,
-        opening: float, target: int | None,
-    ) -> Way | str:  # fmt: skip
-        """From joints `start` (n,) by three poses of the hand's link; in words why there is none.
+    def first(self, picks: Iterable[Pick], start: np.ndarray, target: int) -> tuple[Way, Pick] | str:
+        """The first that the arm can do from joints `start` (n,), and the way; in words why there is none.
 
-        opening: m between the fingers on the way. target: number of the model that is grasped: the fingers
-        may come near it on the last straight way.
+        target: number of the model that is grasped.
         """
+        reasons: collections.Counter[str] = collections.Counter()
+        for pick in picks:
+            way = self.way(start, pick, target)
+            if isinstance(way, Way):
+                return way, pick
+            reasons[way] += 1
+        return "; ".join(f"{count} times: {why}" for why, count in reasons.items()) or "no grasp was given"
+
+    def way(self, start: np.ndarray, pick: Pick, target: int | None) -> Way | str:
+        """The fingers may come near the target on the last straight way, nothing else of the arm."""
+        opening = pick.opening
         reason = "no joint values reach it"
-        for q in self._solutions(grasp, start):
-            approach = self._straight(q, grasp, pregrasp)
-            up = self._straight(q, grasp, lift)
+        for q in self._solutions(pick.grasp, start):
+            approach = self._straight(q, pick.grasp, pick.pregrasp)
+            up = self._straight(q, pick.grasp, pick.lift)
             if approach is None or up is None:
                 reason = "the straight way leaves the arm's reach"
                 continue
