@@ -7,6 +7,7 @@ the process. Only the index at the end is missing then: `repair` writes it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from pose_ros.config import option
 METADATA = "metadata.yaml"
 METADATA_VERSION, DISTRO = 9, "jazzy"
 LIBRARY = "pose_ros"
+MAGIC = b"\x89MCAP0\r\n"  # at both ends of a file
 CHUNK = 4_000_000  # bytes
 _CUT = (McapError, EOFError, zstandard.ZstdError)  # what reading past the cut raises
 _COMPRESSION = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
@@ -77,6 +79,7 @@ class BagWriter:
         try:
             folder.mkdir(parents=True)
             self._file = (folder / f"{folder.name}_0.mcap").open("wb")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # let go of by whatever ends the process
         except OSError as error:
             raise cannot_write(folder, error) from error
         self._writer = _start(self._file, config.compression)
@@ -195,13 +198,22 @@ def notes_of(folder: Path) -> dict[str, str]:
 
 def is_finished(path: Path) -> bool:
     """The file has its index: it ends as a whole one does."""
-    magic = b"\x89MCAP0\r\n"
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        if size < 2 * len(magic):
+        if size < 2 * len(MAGIC):
             return False
-        file.seek(-len(magic), 2)
-        return file.read() == magic
+        file.seek(-len(MAGIC), 2)
+        return file.read() == MAGIC
+
+
+def is_being_written(path: Path) -> bool:
+    """By a BagWriter that is alive."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def records_of(path: Path) -> Iterator[Schema | Channel | Message]:
@@ -234,6 +246,12 @@ def repair(path: Path, compression: str = "lz4") -> int | None:
         file = candidates[-1]
     if is_finished(file):
         return None
+    with file.open("rb") as stream:
+        magic = stream.read(len(MAGIC))
+    if magic != MAGIC:
+        raise RecordError(f"{file} is no MCAP file")
+    if is_being_written(file):
+        raise RecordError(f"{file} is being written")
     extent, schemas, channels = _Extent(), {}, {}
     unfinished = file.with_suffix(".part")
     try:

@@ -68,6 +68,11 @@ def find_bags(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(bags))
 
 
+def is_bag(path: Path) -> bool:
+    """One bag: its file or its folder."""
+    return path.suffix in SUFFIXES or (path / METADATA).exists()
+
+
 def table_of_bag(bag: Path, config: ImportConfig) -> Table:
     """The columns a bag gives; RecordError where it has none of them."""
     sources = sources_of(config.features)

@@ -174,6 +174,8 @@ class Resampler:
     def rows(self, final: bool = False) -> Iterator[Row]:
         """What is due, up to `end_ns`. If final, all that is left: nothing is waited for."""
         patience = round(self.config.patience * SECOND_NS)
+        if all(track.newest_ns is None for track in self.tracks.values()):
+            return
         if self._first_ns is None:
             if not final and self._newest_ns < self.start_ns + patience:
                 return

@@ -240,19 +240,21 @@ class Session:
         self.refused[why] = self.refused.get(why, 0) + 1
 
     def _start_rows(self, start_ns: int, task: str) -> str:
-        config, own = self.config, self._set.table
-        try:
-            table = own or table_of(self.sources, config.features.features)
-        except RecordError as error:
-            silent = [source.topic for source in self.sources if source.features is None]
-            raise RecordError(f"{error}; nothing came on {', '.join(silent)}") from error
+        config, table = self.config, self._set.table
+        silent = [source.topic for source in self.sources if source.features is None]
+        if table is None:
+            if silent:
+                raise RecordError(
+                    f"nothing came on {', '.join(silent)}, so that a new set cannot know its columns; "
+                    "set the parameter features.… that names it to '' to do without"
+                )
+            table = table_of(self.sources, config.features.features)
         if not task:
             raise RecordError("the parameter task is empty: LeRobot's policies are told what to do")
         header = TakeHeader(table, config.rate.fps, task, config.robot, config.video)
         self._set.check(header)
         folder = self._set.take_folder(f"{self.number:06d}")
         self._episode = Episode(folder, header, config.rate, start_ns, self._refuse)
-        silent = [source.topic for source in self.sources if source.features is None]
         missing = f" (nothing came on {', '.join(silent)})" if silent else ""
         return f"{len(table)} features at {config.rate.fps} Hz{missing}"
 

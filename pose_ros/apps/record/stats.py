@@ -20,26 +20,22 @@ Stats = dict[str, np.ndarray]
 
 
 def stats_of_vectors(values: np.ndarray) -> Stats:
-    """Of (N,n) rows, NaN left out. A column that is never known has zeros, so that nothing divides by NaN.
+    """Of (N,n) rows, NaN left out; an element that is never known is NaN in all of them.
 
-    count (1,) is that of the rows with any known value, 1 at least.
+    count (1,) is that of the rows with any known value.
     """
     values = check_shape("values", np.asarray(values, float), ("N", "n"))
     known = np.isfinite(values)
     rows = values[known.any(axis=1)]
-    if not len(rows):
-        rows = np.zeros((1, values.shape[1]))
-    never = ~np.isfinite(rows).any(axis=0)
-    rows = np.where(never, 0.0, rows)
-    stats = {
-        "min": np.nanmin(rows, axis=0),
-        "max": np.nanmax(rows, axis=0),
-        "mean": np.nanmean(rows, axis=0),
-        "std": np.nanstd(rows, axis=0),
-        "count": np.array([len(rows)]),
-    }
-    quantiles = np.nanquantile(rows, list(QUANTILES.values()), axis=0)
-    return stats | dict(zip(QUANTILES, quantiles, strict=True))
+    stats = {name: np.full(values.shape[1], np.nan) for name in NAMES}
+    ever = known.any(axis=0)
+    if ever.any():
+        seen = rows[:, ever]
+        stats["min"][ever], stats["max"][ever] = np.nanmin(seen, axis=0), np.nanmax(seen, axis=0)
+        stats["mean"][ever], stats["std"][ever] = np.nanmean(seen, axis=0), np.nanstd(seen, axis=0)
+        for name, share in QUANTILES.items():
+            stats[name][ever] = np.nanquantile(seen, share, axis=0)
+    return stats | {"count": np.array([len(rows)])}
 
 
 def look_at(rgb: np.ndarray) -> np.ndarray:
@@ -49,11 +45,12 @@ def look_at(rgb: np.ndarray) -> np.ndarray:
 
 
 def stats_of_pictures(looks: np.ndarray) -> Stats:
-    """Of (N,3,256) looks: (3,1,1) of intensities in [0,1]. Zeros, count 1, where nothing was looked at."""
+    """Of (N,3,256) looks: (3,1,1) of intensities in [0,1], NaN where nothing was looked at."""
     looks = check_shape("looks", np.asarray(looks, float), ("N", 3, 256))
+    if not len(looks):
+        nothing = {name: np.full((3, 1, 1), np.nan) for name in NAMES}
+        return nothing | {"count": np.array([0])}
     counts = looks.sum(axis=0)
-    if not counts.sum():
-        counts = np.eye(1, 256).repeat(3, axis=0)
     level = np.arange(256) / 255
     total = counts.sum(axis=1)
     mean = counts @ level / total
@@ -68,24 +65,31 @@ def stats_of_pictures(looks: np.ndarray) -> Stats:
     for name, share in QUANTILES.items():
         stats[name] = level[np.argmax(below >= share - 1e-12, axis=1)]
     shaped = {name: value.reshape(3, 1, 1) for name, value in stats.items()}
-    return shaped | {"count": np.array([max(len(looks), 1)])}
+    return shaped | {"count": np.array([len(looks)])}
 
 
 def join_stats(each: Sequence[Stats]) -> Stats:
     """Of several episodes together. Exact but for quantiles: means weighted by count, as LeRobot's.
 
+    What no episode knows is 0, since JSON has no NaN and nothing shall divide by it; its count says so.
     Var = Σ n (var + (mean - MEAN)²) / Σ n.
     """
-    count = np.array([int(stats["count"][0]) for stats in each])
     stacked = {name: np.stack([np.asarray(stats[name], float) for stats in each]) for name in NAMES}
-    share = (count / count.sum()).reshape(-1, *[1] * (stacked["mean"].ndim - 1))
-    mean = (share * stacked["mean"]).sum(axis=0)
-    variance = (share * (stacked["std"] ** 2 + (stacked["mean"] - mean) ** 2)).sum(axis=0)
+    known = np.isfinite(stacked["mean"])
+    weight = stacked["count"].reshape(-1, *[1] * (known.ndim - 1)) * known
+    total = weight.sum(axis=0)
+    share = weight / np.where(total > 0, total, 1)
+    value = {name: np.where(known, stacked[name], 0) for name in NAMES if name != "count"}
+    mean = (share * value["mean"]).sum(axis=0)
+    variance = (share * (value["std"] ** 2 + (value["mean"] - mean) ** 2)).sum(axis=0)
     joined = {
-        "min": stacked["min"].min(axis=0),
-        "max": stacked["max"].max(axis=0),
+        "min": np.where(known, value["min"], np.inf).min(axis=0),
+        "max": np.where(known, value["max"], -np.inf).max(axis=0),
         "mean": mean,
         "std": np.sqrt(variance),
-        "count": np.array([count.sum()]),
+        "count": stacked["count"].sum(axis=0).astype(int),
     }
-    return joined | {name: (share * stacked[name]).sum(axis=0) for name in QUANTILES}
+    joined |= {name: (share * value[name]).sum(axis=0) for name in QUANTILES}
+    return {
+        name: array if name == "count" else np.where(total > 0, array, 0) for name, array in joined.items()
+    }

@@ -161,5 +161,22 @@ def test_a_full_disk_and_a_forbidden_folder_are_said(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "write_metadata", full)
     with pytest.raises(RecordError, match="disk is full"):
         writer.close()
+
+
+def test_what_is_no_bag_is_left_as_it_is(tmp_path):
     with pytest.raises(RecordError, match=r"no \.mcap"):
         repair(tmp_path)
+    (tmp_path / "a.mcap").write_bytes(b"my diary")
+    with pytest.raises(RecordError, match="no MCAP file"):
+        repair(tmp_path / "a.mcap")
+    assert (tmp_path / "a.mcap").read_bytes() == b"my diary"
+
+
+def test_a_bag_that_is_being_written_is_not_repaired(tmp_path):
+    writer = write(tmp_path / "one", close=False)
+    writer.tick()
+    writer._writer.flush()
+    with pytest.raises(RecordError, match="being written"):
+        repair(tmp_path / "one")
+    writer.close()
+    assert repair(tmp_path / "one") is None

@@ -28,8 +28,8 @@ def test_what_is_unknown_does_not_count():
     assert stats["count"] == [40]
     np.testing.assert_allclose(stats["mean"][0], values[11::2, 0].mean())
     np.testing.assert_allclose(stats["mean"][1], values[10:, 1].mean())
-    assert all(stats[name][2] == 0 for name in NAMES if name != "count")
-    assert np.isfinite(stats_of_vectors(np.full((4, 2), np.nan))["mean"]).all()
+    assert all(np.isnan(stats[name][2]) for name in NAMES if name != "count")
+    assert stats_of_vectors(np.full((4, 2), np.nan))["count"] == [0]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -47,8 +47,21 @@ def test_pictures_are_those_of_numpy(seed):
     np.testing.assert_allclose(stats["q50"].ravel(), np.quantile(seen, 0.5, axis=0, method="inverted_cdf"))
 
 
-def test_no_picture_gives_numbers_all_the_same():
-    assert all(np.isfinite(value).all() for value in stats_of_pictures(np.zeros((0, 3, 256))).values())
+def test_what_an_episode_does_not_know_says_nothing_of_the_set():
+    rng = np.random.default_rng(0)
+    known, half = rng.normal(5, 1, (40, 2)), rng.normal(5, 1, (30, 2))
+    half[:, 1] = np.nan
+    joined = join_stats([stats_of_vectors(part) for part in (known, half, np.full((9, 2), np.nan))])
+    assert joined["count"] == [70]
+    np.testing.assert_allclose(
+        joined["mean"], [np.concatenate([known, half])[:, 0].mean(), known[:, 1].mean()]
+    )
+    np.testing.assert_allclose(joined["min"][1], known[:, 1].min())
+    nothing = join_stats([stats_of_vectors(np.full((9, 2), np.nan))] * 2)
+    assert all((value == 0).all() for value in nothing.values())
+    dark = join_stats([stats_of_pictures(np.zeros((0, 3, 256)))])
+    assert dark["mean"].shape == (3, 1, 1)
+    assert all((value == 0).all() for value in dark.values())
 
 
 @pytest.mark.parametrize("seed", range(4))
