@@ -63,20 +63,21 @@ def close(there: Nearby, moved: RigidTransform, gripper: Gripper, friction_angle
     if not len(there.points):
         none = np.zeros(count)
         return Closing(none > 0, none, none, none * np.nan)
-    turn = moved.rotation.astype(np.float32).transpose(0, 2, 1)
-    points = there.points @ turn + moved.translation[:, None].astype(np.float32)
-    blocked = inside_any(points, gripper.boxes(np.full(count, there.opening))[:, :4]).any(1)
+    turn, shift = moved.rotation.astype(np.float32), moved.translation.astype(np.float32)
+    points = turn @ there.points.T + shift[:, :, None]  # (K,3,n): numpy is faster along long rows
+    fingers = gripper.boxes(np.full(count, there.opening))[:, :4].astype(np.float32)
+    blocked = inside_any(points.transpose(0, 2, 1), fingers).any(1)
 
     middle = gripper.tip - gripper.pad_length / 2
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    x, y, z = points[:, 0], points[:, 1], points[:, 2]
     between = (np.abs(x) < gripper.pad_width / 2) & (np.abs(z - middle) < gripper.pad_length / 2)
     between &= np.abs(y) < there.opening / 2
     highest = np.where(between, y, -np.inf).max(1)
     lowest = np.where(between, y, np.inf).min(1)
     met = highest > lowest
-    facing = there.normals @ turn[..., 1:2]
-    upper = _Patch.of(points, between & (y > highest[:, None] - SOFT), facing[..., 0])
-    lower = _Patch.of(points, between & (y < lowest[:, None] + SOFT), -facing[..., 0])
+    tilt = np.arccos(np.clip(turn[:, 1] @ there.normals.T, -1, 1))
+    upper = _Patch.of(points, between & (y > highest[:, None] - SOFT), tilt)
+    lower = _Patch.of(points, between & (y < lowest[:, None] + SOFT), np.float32(np.pi) - tilt)
 
     line = upper.middle - lower.middle
     # Where patches are wide the forces may act anywhere in them: that much the line may be straightened.
@@ -101,11 +102,11 @@ class _Patch:
     count: np.ndarray
 
     @classmethod
-    def of(cls, points: np.ndarray, touched: np.ndarray, facing: np.ndarray) -> _Patch:
+    def of(cls, points: np.ndarray, touched: np.ndarray, tilt: np.ndarray) -> _Patch:
+        """points (K,3,n); which of them are touched (K,n); tilt (K,n) rad of the surface there to the pad."""
         count = touched.sum(1)
-        weight = touched / np.maximum(count, 1)[:, None].astype(np.float32)
-        middle = np.einsum("kn,knc->kc", weight, points)
-        square = np.einsum("kn,knc->kc", weight, points**2)
-        spread = np.maximum(square - middle**2, 0)
-        angle = (weight * np.arccos(np.clip(facing, -1, 1))).sum(1)
-        return cls(middle, np.sqrt(spread[:, 0] + spread[:, 2]), angle, count)
+        weight = (touched / np.maximum(count, 1)[:, None]).astype(np.float32)[..., None]
+        middle = (points @ weight)[..., 0]
+        flat = points[:, ::2]
+        spread = np.maximum((flat**2 @ weight)[..., 0] - middle[:, ::2] ** 2, 0)
+        return cls(middle, np.sqrt(spread.sum(1)), (tilt[:, None] @ weight)[:, 0, 0], count)

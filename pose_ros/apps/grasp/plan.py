@@ -42,8 +42,8 @@ class PlanConfig:
     reach_least: float = option(0.25, "least distance of TCP and base", unit="m", range=(0.0, 5.0))
     reach_most: float = option(0.80, "greatest distance of TCP and base", unit="m", range=(0.05, 10.0))
     friction: float = option(0.5, "coefficient between pad and object", range=(0.05, 2.0))
-    ranked: int = option(48, "grasps, best by themselves, that the pose's covariance ranks", range=(1, 2000))
-    draws: int = option(64, "poses drawn from the covariance", range=(2, 1000))
+    ranked: int = option(40, "grasps, best by themselves, that the pose's covariance ranks", range=(1, 2000))
+    draws: int = option(48, "poses drawn from the covariance", range=(2, 1000))
     least_chance: float = option(0.1, "grasps less probable than this are left out", range=(0.0, 1.0))
 
 

@@ -98,7 +98,7 @@ def support_plane(
     towards = up if up is not None else (np.zeros(3) if viewpoint is None else viewpoint) - body.mean(0)
     normals *= np.where(normals @ towards < 0, -1, 1)[:, None]
     offsets = (normals * a).sum(1)
-    lowest = (body @ normals.T).min(0) - offsets
+    lowest = (body[:: len(body) // 2000 + 1] @ normals.T).min(0) - offsets
     level = normals @ up > np.cos(TILT) if up is not None else lowest < SUNK
     fits = level & (lowest > -SUNK)
     count = (np.abs(points @ normals.T - offsets) < ON_PLANE).sum(0) * fits

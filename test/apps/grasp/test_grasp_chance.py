@@ -61,12 +61,12 @@ def test_a_turn_about_the_approach_counts_against_the_friction_cone():
         assert chance[0] >= chance[1] > chance[2]
 
 
-@pytest.mark.parametrize(("name", "seed"), [("mug", 0), ("l_bracket", 1), ("bottle", 2), ("block", 3)])
+@pytest.mark.parametrize(("name", "seed"), [("mug", 0), ("l_bracket", 1), ("bottle", 2)])
 def test_chances_are_those_of_poses_drawn_one_by_one(name, seed):
-    """The hand stays, the object is put where each draw says, told in the root frame; 300 draws a grasp."""
+    """The hand stays, the object is put where each draw says, told in the root frame; 200 draws a grasp."""
     rng = np.random.default_rng(seed)
     grasps = grasps_of(name)
-    grasps = grasps.select(rng.choice(len(grasps), 14, replace=False))
+    grasps = grasps.select(rng.choice(len(grasps), 10, replace=False))
     spread = rng.normal(size=(6, 6)) * 0.5 + np.eye(6)
     sigma = np.array([0.005] * 3 + [0.06] * 3)
     covariance = spread @ spread.T / 2.5 * np.outer(sigma, sigma)
@@ -77,13 +77,13 @@ def test_chances_are_those_of_poses_drawn_one_by_one(name, seed):
             grasps.object_from_grasp.rotation[n], grasps.object_from_grasp.translation[n]
         )
         kept = 0
-        for draw in rng.normal(size=(300, 6)) @ root.T:
+        for draw in rng.normal(size=(200, 6)) @ root.T:
             there = RigidTransform(rotation_exp(draw[3:]) @ POSE.rotation, POSE.translation + draw[:3])
             in_hand = hand.inverse() @ there  # where the object is for the hand
             near = nearby(grasps.skin, in_hand.inverse(), grasps.opening[n], PANDA)
             nothing = RigidTransform(np.eye(3)[None], np.zeros((1, 3)))
             kept += bool(close(near, nothing, PANDA, FRICTION_ANGLE).holds[0])
-        expected[n] = kept / 300
+        expected[n] = kept / 200
     chance = chances(grasps, POSE, covariance, PANDA, FRICTION_ANGLE, 128)
     assert np.abs(chance - expected).mean() < 0.06
     assert np.abs(chance - expected).max() < 0.2
