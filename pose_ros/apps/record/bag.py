@@ -83,6 +83,7 @@ class BagWriter:
         except OSError as error:
             raise cannot_write(folder, error) from error
         self._writer = _start(self._file, config.compression)
+        self._try(self._file.flush)  # from the first moment on it can be repaired
         self._try(self._describe)
 
     @property

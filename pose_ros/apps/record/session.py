@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pose_ros.apps.record.bag import BagConfig, BagTopic, BagWriter, repair
+from pose_ros.apps.record.bag import BagConfig, BagTopic, BagWriter, is_being_written, is_finished, repair
 from pose_ros.apps.record.dataset import LeRobotSet
 from pose_ros.apps.record.episode import Episode
 from pose_ros.apps.record.errors import RecordError, cannot_write
@@ -99,9 +99,19 @@ class Session:
                 say(f"{recovered} unfinished episodes were recovered in {self._set.folder}")
         if self._wants("mcap"):
             for path in sorted((self.folder / BAGS).glob("*/*.mcap")):
-                if (count := repair(path)) is not None:
-                    say(f"{path} was unfinished; {count} messages were recovered")
+                self._repair(path)
         self.number = self._next_number()
+
+    def _repair(self, path: Path) -> None:
+        if is_finished(path):
+            return
+        self._say(f"{path} is unfinished and is repaired")
+        try:
+            self._say(f"{path}: {repair(path)} messages were recovered")
+        except RecordError as error:
+            if is_being_written(path):
+                raise
+            self._say(str(error))
 
     @property
     def state(self) -> str:
@@ -133,7 +143,7 @@ class Session:
         try:
             if self._bag:
                 self._bag.write(topic.channel, received_ns, data)
-            if topic.source is not None:
+            if self._is_read(topic):
                 self._hear_source(topic, topic.read(data), received_ns)
         except RecordError as error:
             self._fail(error)
@@ -213,6 +223,14 @@ class Session:
 
     def _wants(self, name: str) -> bool:
         return self.config.formats in (name, "both")
+
+    def _is_read(self, topic: Topic) -> bool:
+        """What nobody needs is not taken apart, above all pictures between episodes."""
+        if topic.source is None:
+            return False
+        if isinstance(topic.source, Skeletons):
+            return self._set is not None or self.config.gesture.hand != "none"
+        return self._episode is not None or (self._set is not None and topic.source.features is None)
 
     def _hear_source(self, topic: Topic, message: Any, received_ns: int) -> None:
         source = topic.source

@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import resource
 import shutil
+import signal
 import threading
 from collections import namedtuple
 
@@ -306,3 +308,50 @@ def test_a_set_that_exists_is_gone_on_with_though_a_topic_is_silent(tmp_path):
     assert valid[:17].all()
     assert not valid[17:, 0].any()
     assert valid[17:, -1].all()
+
+
+@pytest.mark.parametrize("formats", ["mcap", "lerobot"])
+def test_a_disk_that_really_takes_no_more_is_said(tmp_path, formats):
+    """A limit on the size of files stands for it: the system itself refuses to write."""
+    world = World(tmp_path, formats=formats)
+    world.run(0, 3)
+    world.session.start(world.stamp(3))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, hard))
+        with pytest.raises(RecordError, match="cannot be written"):
+            world.run(3, 200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert world.session.state == "idle"
+    assert "cannot be written" in world.session.failure
+    world.session.close()
+    again = World(tmp_path, formats=formats)
+    assert any("recovered" in said for said in again.said)
+    again.session.close()
+
+
+def test_a_process_that_died_at_once_is_no_end_to_the_next(tmp_path):
+    (tmp_path / "bags" / "episode_000000").mkdir(parents=True)
+    (tmp_path / "bags" / "episode_000000" / "episode_000000_0.mcap").touch()
+    (tmp_path / "lerobot" / ".takes" / "000000").mkdir(parents=True)
+    world = World(tmp_path)
+    assert any("no MCAP file" in said for said in world.said)
+    assert any("no episode that can be read" in said for said in world.said)
+    world.run(0, 3)
+    assert world.session.start(world.stamp(3)).startswith("episode 1:")
+    world.run(3, 20)
+    world.session.close()
+    assert world.episodes[0]["length"] == 17
+
+
+def test_one_folder_is_recorded_to_by_one(tmp_path):
+    world = World(tmp_path, formats="mcap")
+    world.session.start(START)
+    world.run(0, 20)
+    with pytest.raises(RecordError, match="being written"):
+        World(tmp_path, formats="mcap")
+    world.session.close()
+    World(tmp_path, formats="mcap").session.close()
