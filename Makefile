@@ -12,13 +12,19 @@ export POSE_ROS_WEIGHTS := $(CURDIR)/.weights
 export ROS_LOG_DIR := $(CURDIR)/log
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
-.PHONY: help demo test bench lint env weights clean
+.PHONY: help demo demo-mimicry demo-grasp test bench lint env weights clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 demo: weights ## people in SOURCE (synthetic, RGB-D folder, video, webcam's number, bag), objects of MODELS or a BOP scene
 	$(BIN)/pose_ros demo $(SOURCE) $(if $(MODELS),--objects $(MODELS)) --out demo_output
+
+demo-mimicry: weights ## a synthetic person leads a simulated arm; ARGS="--robot iiwa --motion wave"
+	$(BIN)/pose_ros demo-mimicry --out demo_output/mimicry $(ARGS)
+
+demo-grasp: weights ## a simulated arm picks what the nodes find on a simulated table; ARGS="--scenes 5"
+	$(BIN)/pose_ros demo-grasp --out demo_output/grasp $(ARGS)
 
 test: weights ## all tests; ARGS= for pytest
 	ROS_PYTHON_CHECK_FIELDS=1 $(BIN)/python -m pytest $(ARGS)

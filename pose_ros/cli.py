@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from pose_ros import __version__
+from pose_ros.cli_export import add_export
+from pose_ros.cli_motion import add_motion
 from pose_ros.cli_objects import add_eval_objects, add_objects, add_synth_objects
 from pose_ros.errors import ConfigError, PoseError
 
@@ -58,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(people)
     people.set_defaults(run=_people)
     add_objects(commands)
+    add_motion(commands)
+    add_export(commands)
 
     evaluate = commands.add_parser("eval", help="accuracy against truth").add_subparsers(required=True)
     keypoints = evaluate.add_parser("keypoints", help="2D key points against COCO annotations")
