@@ -2,6 +2,8 @@
 
 import argparse
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +109,17 @@ def test_what_was_killed_is_made_whole(bags, tmp_path, capfd):
 def test_what_cannot_be_is_said(arguments, message):
     with pytest.raises(PoseError, match=message):
         export(*arguments)
+
+
+@pytest.mark.parametrize("package", ["av", "mcap"])
+def test_a_package_that_is_missing_is_named(package, tmp_path):
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from pose_ros.cli import main\n"
+        f"sys.exit(main(['export', {str(tmp_path)!r}, '--lerobot', {str(tmp_path / 'set')!r}]))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 1
+    assert f"recording needs {package}" in told.stderr
+    assert "pose_ros[record]" in told.stderr
+    assert "Traceback" not in told.stderr

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-import zstandard
-from mcap.exceptions import McapError
-from mcap.records import Channel, Footer, Message, Schema
-from mcap.stream_reader import StreamReader
-from mcap.writer import CompressionType, Writer
 
-from pose_ros.apps.record.errors import RecordError, cannot_write
+from pose_ros.apps.record.errors import RecordError, cannot_write, needed_for_recording
 from pose_ros.config import option
+
+with needed_for_recording():
+    import zstandard
+    from mcap.exceptions import McapError
+    from mcap.records import Channel, Footer, Message, Schema
+    from mcap.stream_reader import StreamReader
+    from mcap.writer import CompressionType, Writer
 
 METADATA = "metadata.yaml"
 METADATA_VERSION, DISTRO = 9, "jazzy"

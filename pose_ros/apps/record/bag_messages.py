@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader
-from rosbags.interfaces import Connection
-from rosbags.typesys import Stores, get_typestore
-
 from pose_ros.apps.record.bag import repair
-from pose_ros.apps.record.errors import RecordError
+from pose_ros.apps.record.errors import RecordError, needed_for_recording
 from pose_ros.apps.record.messages import stamp_of
 from pose_ros.apps.record.sources import COMPRESSED, IMAGE, INFO, TEXT, Skeletons, TopicSource
-from pose_ros.sources.bag import _BROKEN
+
+with needed_for_recording():
+    from rosbags.highlevel import AnyReader
+    from rosbags.interfaces import Connection
+    from rosbags.typesys import Stores, get_typestore
+
+    from pose_ros.sources.bag import _BROKEN
 
 
 class BagMessages:

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pose_ros.apps.record import files
-from pose_ros.apps.record.errors import RecordError, cannot_write
+from pose_ros.apps.record.errors import RecordError, cannot_write, needed_for_recording
 from pose_ros.apps.record.feature import Table
 from pose_ros.apps.record.pack import Packed, counters, pack_data, pack_videos
 from pose_ros.apps.record.stats import NAMES, join_stats, stats_of_vectors
 from pose_ros.apps.record.take import Take, TakeHeader
 from pose_ros.apps.record.video import about
+
+with needed_for_recording():
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
 TAKES = ".takes"
 LOCK = ".lock"

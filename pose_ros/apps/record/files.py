@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+
+from pose_ros.apps.record.errors import needed_for_recording
+
+with needed_for_recording():
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 VERSION = "v3.0"
 INFO, STATS, TASKS = Path("meta/info.json"), Path("meta/stats.json"), Path("meta/tasks.parquet")

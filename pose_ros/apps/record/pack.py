@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pose_ros.apps.record import files
+from pose_ros.apps.record.errors import needed_for_recording
 from pose_ros.apps.record.take import Take
 from pose_ros.apps.record.video import join, key_of
+
+with needed_for_recording():
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
 MB = 1_000_000
 

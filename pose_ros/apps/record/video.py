@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
-from pose_ros.apps.record.errors import RecordError
+from pose_ros.apps.record.errors import RecordError, needed_for_recording
 from pose_ros.config import option
 from pose_ros.errors import unknown
 from pose_ros.shapes import check_shape
+
+with needed_for_recording():
+    import av
 
 # Every fragment starts with a key frame and is written when the next one comes.
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "fflags": "+flush_packets"}
