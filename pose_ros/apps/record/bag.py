@@ -30,6 +30,7 @@ with needed_for_recording():
 METADATA = "metadata.yaml"
 METADATA_VERSION, DISTRO = 9, "jazzy"
 LIBRARY = "pose_ros"
+TASK, END = "task", "end_ns"  # notes in custom_data; past its end a bag holds what was on the way
 MAGIC = b"\x89MCAP0\r\n"  # at both ends of a file
 CHUNK = 4_000_000  # bytes
 _CUT = (McapError, EOFError, zstandard.ZstdError)  # what reading past the cut raises
@@ -75,7 +76,7 @@ class BagWriter:
         notes: dict[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder, self._config, self._notes, self._clock = folder, config, notes or {}, clock
+        self.folder, self._config, self._notes, self._clock = folder, config, dict(notes or {}), clock
         self._extent = _Extent()
         self._flushed = self._described = clock()
         try:
@@ -86,6 +87,11 @@ class BagWriter:
             raise cannot_write(folder, error) from error
         self._writer = _start(self._file, config.compression)
         self._try(self._file.flush)  # from the first moment on it can be repaired
+        self._try(self._describe)
+
+    def note(self, key: str, text: str) -> None:
+        """Into custom_data, beside the notes it began with."""
+        self._notes[key] = text
         self._try(self._describe)
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pose_ros.apps.record.bag import METADATA, notes_of
+from pose_ros.apps.record.bag import END, METADATA, TASK, notes_of
 from pose_ros.apps.record.bag_messages import BagMessages
 from pose_ros.apps.record.dataset import LeRobotSet
 from pose_ros.apps.record.episode import Episode, EpisodeCounts
@@ -89,13 +89,16 @@ def import_bag(
 ) -> EpisodeCounts:
     """Write a bag as a take into `folder`."""
     sources = sources_of(config.features)
-    task = config.task or notes_of(bag).get("task") or NO_TASK
+    notes = notes_of(bag)
+    task = config.task or notes.get(TASK) or NO_TASK
     header = TakeHeader(table, config.rate.fps, task, config.robot, config.video)
     with BagMessages(bag, sources) as messages:
         first = messages.declare()
         clock = (table.videos or table.features)[0]
         start = first.get(clock.source, min(first.values(), default=0))
         episode = Episode(folder, header, config.rate, start)
+        if notes.get(END, "").isdecimal():
+            episode.end(int(notes[END]))
         for source, message, received in tqdm(
             messages, total=len(messages), unit="message", leave=False, disable=not bar
         ):

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pose_ros.apps.record.bag import BagConfig, BagTopic, BagWriter, is_being_written, is_finished, repair
+from pose_ros.apps.record.bag import (
+    END,
+    TASK,
+    BagConfig,
+    BagTopic,
+    BagWriter,
+    is_being_written,
+    is_finished,
+    repair,
+)
 from pose_ros.apps.record.dataset import LeRobotSet
 from pose_ros.apps.record.episode import Episode
 from pose_ros.apps.record.errors import RecordError, cannot_write
@@ -162,7 +171,7 @@ class Session:
                 parts.append(self._start_rows(start_ns, task))
             if self._wants("mcap"):
                 folder = self.folder / BAGS / f"episode_{self.number:06d}"
-                self._bag = BagWriter(folder, self.config.bag, notes={"task": task} if task else {})
+                self._bag = BagWriter(folder, self.config.bag, notes={TASK: task} if task else {})
                 for topic in self.topics.values():
                     topic.channel = self._bag.add_topic(_bag_topic(topic))
                     if topic.last is not None:
@@ -179,6 +188,8 @@ class Session:
             raise RecordError("nothing is being recorded")
         if self._episode:
             self._episode.end(end_ns)
+        if self._bag:
+            self._bag.note(END, str(end_ns))
         self._deadline = self._clock() + self.config.rate.patience
         return f"episode {self.number} ends"
 

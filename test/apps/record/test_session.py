@@ -21,6 +21,7 @@ from rosbags.highlevel import AnyReader
 from pose_ros.apps.record import bag as bag_module
 from pose_ros.apps.record import files
 from pose_ros.apps.record.errors import RecordError
+from pose_ros.apps.record.imports import ImportConfig, import_bags
 from pose_ros.apps.record.queue import BoundedWorker
 from pose_ros.apps.record.session import Session, SessionConfig, Topic
 from pose_ros.apps.record.sources import sources_of
@@ -355,3 +356,22 @@ def test_one_folder_is_recorded_to_by_one(tmp_path):
         World(tmp_path, formats="mcap")
     world.session.close()
     World(tmp_path, formats="mcap").session.close()
+
+
+def test_the_bag_of_an_episode_gives_the_same_set(tmp_path):
+    """Live and afterwards: the same rows, the same pictures."""
+    world = World(tmp_path, **{"features.cameras": "camera=image"})
+    world.run(0, 10)
+    world.session.start(world.stamp(10))
+    world.run(10, 40)
+    world.session.stop(world.stamp(39))
+    world.run(40, 60)
+    world.session.close()
+    (imported,) = import_bags(world.bags, tmp_path / "again", ImportConfig())
+    assert imported.error == ""
+    data = "data/chunk-000/file-000.parquet"
+    live, again = (files.read_parquet(tmp_path / name / data) for name in ("lerobot", "again"))
+    assert live.equals(again)
+    video = files.VIDEO.format(video_key="observation.images.camera", chunk_index=0, file_index=0)
+    live, again = ((tmp_path / name / video).read_bytes() for name in ("lerobot", "again"))
+    assert live == again
