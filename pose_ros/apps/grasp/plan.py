@@ -166,7 +166,7 @@ def _plan(
     found = tuple(
         _planned(placed, n, grasps, quality[n], chance[n], up, gripper, config) for n in order.tolist()
     )
-    reason = _reason(target, grasps, taken, found)
+    reason = _reason(target, grasps, taken, found, plane)
     return Plan(target.id, target.label, found, len(grasps), taken, reason, plane)
 
 
@@ -225,8 +225,11 @@ def _shifted(pose: RigidTransform, by: np.ndarray) -> RigidTransform:
     return RigidTransform(pose.rotation, pose.translation + by)
 
 
-def _reason(target: Target, grasps: GraspSet, taken: dict[str, int], found: tuple) -> str:
+def _reason(
+    target: Target, grasps: GraspSet, taken: dict[str, int], found: tuple, plane: Plane | None
+) -> str:
     parts = [f"{count} {what}" for what, count in taken.items() if count]
+    parts += [] if plane else ["what it stands on is not known"]
     told = f": {', '.join(parts)}" if parts else ""
     if found:
         best = found[0]

@@ -1,11 +1,14 @@
 """isaac_grasp files: written and read back, those of others, broken ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
-from shapes_to_grasp import PANDA, grasps_of
+from shapes_to_grasp import FEW, PANDA, grasps_of, known
 
 from pose_ros.apps.grasp.errors import GraspFileError
+from pose_ros.apps.grasp.export import export_grasps
 from pose_ros.apps.grasp.gripper import Gripper
 from pose_ros.apps.grasp.isaac_file import (
     grasps_of_isaac,
@@ -156,6 +159,18 @@ def test_a_file_that_is_not_there_and_joints_of_another_gripper(tmp_path):
     file.write_text(changed(cspace_position={"finger_joint": 0.3}))
     with pytest.raises(GraspFileError, match="unknown joint 'finger_joint'; valid: panda_finger_joint1"):
         grasps_of_isaac(read_isaac_grasps(file), PANDA, grasps_of("mug").skin)
+
+
+def test_models_are_written_each_into_its_file_and_those_without_grasps_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSE_ROS_WEIGHTS", str(tmp_path))
+    models = {name: known(name) for name in ("block", "wide_cube")}
+    told = export_grasps(models, tmp_path / "out", PANDA, replace(FEW, samples=100, pairs=20, grasps=10))
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["block.yaml"]
+    read = read_isaac_grasps(tmp_path / "out" / "block.yaml")
+    assert read.object_frame == "block"
+    assert told["block"] == f"{len(read)} grasps"
+    assert told["wide_cube"].startswith("none: ")
+    assert "0.100 m wide" in told["wide_cube"]
 
 
 def test_an_empty_file_of_grasps_is_an_empty_set(tmp_path):
