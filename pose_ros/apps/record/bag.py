@@ -1,39 +1,32 @@
-"""rosbag2 folders (MCAP) that lose at most `flush` seconds when their writer is killed, and their repair.
+"""rosbag2 folders (MCAP) that lose at most `flush` seconds when their writer is killed.
 
 A chunk is closed and handed to the system every so often, however little is in it; what lies there outlives
-the process. Only the index at the end is missing then: `repair` writes it.
+the process. Only the index at the end is missing then: `bag_repair` writes it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pose_ros.apps.record.errors import RecordError, cannot_write, needed_for_recording
+from pose_ros.apps.record.errors import cannot_write, needed_for_recording
 from pose_ros.config import option
 
 with needed_for_recording():
-    import zstandard
-    from mcap.exceptions import McapError
-    from mcap.records import Channel, Footer, Message, Schema
-    from mcap.stream_reader import StreamReader
     from mcap.writer import CompressionType, Writer
 
 METADATA = "metadata.yaml"
 METADATA_VERSION, DISTRO = 9, "jazzy"
 LIBRARY = "pose_ros"
 TASK, END = "task", "end_ns"  # notes in custom_data; past its end a bag holds what was on the way
-MAGIC = b"\x89MCAP0\r\n"  # at both ends of a file
 CHUNK = 4_000_000  # bytes
-_CUT = (McapError, EOFError, zstandard.ZstdError)  # what reading past the cut raises
 _COMPRESSION = {"none": CompressionType.NONE, "lz4": CompressionType.LZ4, "zstd": CompressionType.ZSTD}
 
 
@@ -55,7 +48,7 @@ class BagTopic:
 
 
 @dataclass
-class _Extent:
+class Extent:
     first_ns: int | None = None
     last_ns: int = 0
     topics: dict[int, BagTopic] = field(default_factory=dict)
@@ -77,7 +70,7 @@ class BagWriter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self._config, self._notes, self._clock = folder, config, dict(notes or {}), clock
-        self._extent = _Extent()
+        self._extent = Extent()
         self._flushed = self._described = clock()
         try:
             folder.mkdir(parents=True)
@@ -85,7 +78,7 @@ class BagWriter:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # let go of by whatever ends the process
         except OSError as error:
             raise cannot_write(folder, error) from error
-        self._writer = _start(self._file, config.compression)
+        self._writer = start_file(self._file, config.compression)
         self._try(self._file.flush)  # from the first moment on it can be repaired
         self._try(self._describe)
 
@@ -100,7 +93,7 @@ class BagWriter:
 
     def add_topic(self, topic: BagTopic) -> int:
         """A number to write its messages with."""
-        channel = _register(self._writer, topic)
+        channel = register(self._writer, topic)
         self._extent.topics[channel] = topic
         return channel
 
@@ -145,18 +138,18 @@ class BagWriter:
             raise cannot_write(self.folder, error) from error
 
 
-def _start(file: Any, compression: str) -> Writer:
+def start_file(file: Any, compression: str) -> Writer:
     writer = Writer(file, chunk_size=CHUNK, compression=_COMPRESSION[compression])
     writer.start(profile="ros2", library=LIBRARY)
     return writer
 
 
-def _register(writer: Writer, topic: BagTopic) -> int:
+def register(writer: Writer, topic: BagTopic) -> int:
     schema = writer.register_schema(topic.type, "ros2msg", topic.definition.encode())
     return writer.register_channel(topic.name, "cdr", schema, {"offered_qos_profiles": topic.qos})
 
 
-def write_metadata(folder: Path, extent: _Extent, notes: dict[str, str]) -> None:
+def write_metadata(folder: Path, extent: Extent, notes: dict[str, str]) -> None:
     """notes: custom_data, such as the task."""
     first = extent.first_ns or 0
     count = sum(topic.count for topic in extent.topics.values())
@@ -203,93 +196,3 @@ def notes_of(folder: Path) -> dict[str, str]:
         return content["rosbag2_bagfile_information"]["custom_data"] or {}
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return {}
-
-
-def is_finished(path: Path) -> bool:
-    """The file has its index: it ends as a whole one does."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size < 2 * len(MAGIC):
-            return False
-        file.seek(-len(MAGIC), 2)
-        return file.read() == MAGIC
-
-
-def is_being_written(path: Path) -> bool:
-    """By a BagWriter that is alive."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def records_of(path: Path) -> Iterator[Schema | Channel | Message]:
-    """All that can be read of a file, up to where it was cut off."""
-    with path.open("rb") as file:
-        records = StreamReader(file, validate_crcs=True).records
-        while True:
-            try:
-                record = next(records)
-            except StopIteration:
-                return
-            except (*_CUT, struct.error, ValueError, RuntimeError, OSError):
-                return
-            if isinstance(record, Footer):
-                return
-            if isinstance(record, (Schema, Channel, Message)):
-                yield record
-
-
-def repair(path: Path, compression: str = "lz4") -> int | None:
-    """Give an unfinished bag (its folder or its file) its index; how many messages it has. None: it is whole.
-
-    The new file takes the old one's place when it is complete.
-    """
-    file = path
-    if path.is_dir():
-        candidates = sorted(path.glob("*.mcap"))
-        if not candidates:
-            raise RecordError(f"{path} has no .mcap file")
-        file = candidates[-1]
-    if is_finished(file):
-        return None
-    with file.open("rb") as stream:
-        magic = stream.read(len(MAGIC))
-    if magic != MAGIC:
-        raise RecordError(f"{file} is no MCAP file")
-    if is_being_written(file):
-        raise RecordError(f"{file} is being written")
-    extent, schemas, channels = _Extent(), {}, {}
-    unfinished = file.with_suffix(".part")
-    try:
-        with unfinished.open("wb") as output:
-            writer = _start(output, compression)
-            for record in records_of(file):
-                if isinstance(record, Schema):
-                    schemas[record.id] = record
-                elif isinstance(record, Channel):
-                    schema = schemas[record.schema_id]
-                    topic = BagTopic(
-                        record.topic,
-                        schema.name,
-                        schema.data.decode(),
-                        record.metadata.get("offered_qos_profiles", ""),
-                    )
-                    if record.id not in channels:
-                        channels[record.id] = _register(writer, topic)
-                        extent.topics[channels[record.id]] = topic
-                else:
-                    channel = channels[record.channel_id]
-                    writer.add_message(
-                        channel, record.log_time, record.data, record.publish_time, record.sequence
-                    )
-                    extent.add(channel, record.log_time)
-            writer.finish()
-        unfinished.replace(file)
-        if file.name == f"{file.parent.name}_0.mcap":
-            write_metadata(file.parent, extent, notes_of(file.parent))
-    except OSError as error:
-        raise cannot_write(file, error) from error
-    return sum(topic.count for topic in extent.topics.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pose_ros.apps.record.bag import repair
+from pose_ros.apps.record.bag_repair import repair
 from pose_ros.apps.record.errors import RecordError, needed_for_recording
 from pose_ros.apps.record.messages import stamp_of
 from pose_ros.apps.record.sources import COMPRESSED, IMAGE, INFO, TEXT, Skeletons, TopicSource

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pose_ros.apps.record import files
-from pose_ros.apps.record.bag import repair
+from pose_ros.apps.record.bag_repair import repair
 from pose_ros.apps.record.dataset import TAKES, LeRobotSet
 from pose_ros.apps.record.errors import RecordError
 

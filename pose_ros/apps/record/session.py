@@ -13,16 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pose_ros.apps.record.bag import (
-    END,
-    TASK,
-    BagConfig,
-    BagTopic,
-    BagWriter,
-    is_being_written,
-    is_finished,
-    repair,
-)
+from pose_ros.apps.record.bag import END, TASK, BagConfig, BagTopic, BagWriter
+from pose_ros.apps.record.bag_repair import is_being_written, is_finished, repair
 from pose_ros.apps.record.dataset import LeRobotSet
 from pose_ros.apps.record.episode import Episode
 from pose_ros.apps.record.errors import RecordError, cannot_write

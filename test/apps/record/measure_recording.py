@@ -214,7 +214,7 @@ def check_kill(folder: Path, killed_ns: int, sent: list[list[int]]) -> None:
     from mcap.exceptions import McapError
     from mcap.stream_reader import StreamReader
 
-    from pose_ros.apps.record.bag import repair
+    from pose_ros.apps.record.bag_repair import repair
     from pose_ros.apps.record.dataset import LeRobotSet
 
     bag, last = next((folder / "bags").rglob("*.mcap")), 0

@@ -16,7 +16,8 @@ from mcap.stream_reader import StreamReader  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
 from pose_ros.apps.record import bag as module  # noqa: E402
-from pose_ros.apps.record.bag import BagConfig, BagTopic, BagWriter, is_finished, notes_of, repair  # noqa: E402
+from pose_ros.apps.record.bag import BagConfig, BagTopic, BagWriter, notes_of  # noqa: E402
+from pose_ros.apps.record.bag_repair import is_finished, repair  # noqa: E402
 from pose_ros.apps.record.errors import RecordError  # noqa: E402
 
 S = 10**9
