@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose_ros.apps.posture.spread import moved_frames
+from pose_ros.apps.posture.spread import SMALL, moved_frames
 from pose_ros.errors import ConfigError
 from pose_ros.human.orient import FRAMES
 from pose_ros.types import Person
@@ -89,7 +89,7 @@ def joint_angles(person: Person, up: np.ndarray | None = CAMERA_UP, spread: bool
         moved, line, soles = moved_frames(person, rotation)
         around = _angles(moved, lean + line, sole + soles, up)
         turned = np.angle(np.exp(1j * (around - value)))  # no jump of a whole turn
-        sigma = np.sqrt(np.sum(turned**2, axis=0))
+        sigma = np.sqrt(np.sum(turned**2, axis=0)) / SMALL
         sigma[[row for name, row in ROW.items() if name.startswith("neck")]] = np.nan
     return JointAngles(value, np.where(np.isfinite(value), sigma, np.nan))
 

@@ -50,6 +50,15 @@ def sampled_joints(person: Person, draws: np.ndarray) -> np.ndarray | None:
     return samples
 
 
+def blur(person: Person) -> float:
+    """m RMS a coordinate: how badly trunk and legs are known, by their covariances."""
+    points = person.keypoints3d
+    index = points.skeleton.indices(*(n for n in JOINTS if n.split("_")[1] not in ("elbow", "wrist")))
+    variance = np.trace(points.covariance[0, index], axis1=-2, axis2=-1) / 3
+    known = variance[np.isfinite(variance)]
+    return float(np.sqrt(known.mean())) if len(known) else np.inf
+
+
 def features(joints: np.ndarray, up: np.ndarray) -> np.ndarray:
     """(…,F) in the order of NAMES, from joints (…,J,3) m; up (3,) is a unit vector."""
     at = {name: joints[..., n, :] for name, n in _ROW.items()}

@@ -140,6 +140,7 @@ class _Counter:
         passed = stamp - self._stamp
         if passed > self.config.gap:
             self._give_up()
+        if not np.isfinite(self._angle):
             self._angle = measure.angle
         else:
             keep = np.exp(-passed / self.config.steady) if self.config.steady else 0.0

@@ -9,6 +9,7 @@ from pose_ros.human.orient import FRAMES, STRAIGHT, OrientConfig
 from pose_ros.types import Person
 
 SIDES = ("left", "right")
+SMALL = 0.01  # so small that angles change in proportion
 _TRUNK = (("left_shoulder", 0.5), ("right_shoulder", 0.5), ("left_hip", -0.5), ("right_hip", -0.5))
 # What shows how the trunk's frames turn about their own line.
 _ACROSS = {"body": ("left_hip", "right_hip"), "neck": ("left_shoulder", "right_shoulder")}
@@ -22,15 +23,15 @@ JOINTS = tuple(f"{side}_{joint}" for side in SIDES for joint in (
 
 
 def moved_frames(person: Person, rotation: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frames (D,F,3,3) after each of D independent errors of joints, of one sigma each; and by how much
-    the same errors move mid-hip to mid-shoulder (D,3) and the soles (D,2,3), m. What squares add up to
-    is the variance."""
+    """Frames (D,F,3,3) after each of D independent errors of joints, of SMALL sigmas each; and by how much
+    the same errors move mid-hip to mid-shoulder (D,3) and the soles (D,2,3), m. The squares of what they
+    change add up to SMALL² of the variance."""
     points = person.keypoints3d
     joints = [name for name in JOINTS if name in points.skeleton.joints]
     index = points.skeleton.indices(*joints)
     covariance = np.nan_to_num(points.covariance[0, index])
     value, axes = np.linalg.eigh((covariance + np.swapaxes(covariance, -1, -2)) / 2)
-    step = axes * np.sqrt(np.maximum(value, 0.0))[:, None, :]  # columns: one sigma each
+    step = SMALL * axes * np.sqrt(np.maximum(value, 0.0))[:, None, :]  # columns: one error each
     shift = np.zeros((len(joints), 3, len(joints), 3))
     for n in range(len(joints)):
         shift[n, :, n] = step[n].T
