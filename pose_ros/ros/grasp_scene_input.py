@@ -108,7 +108,7 @@ class SceneInput:
         return Cloud(points, np.zeros(len(points), int), shot.frame_id, shot.stamp_ns)
 
     def _info_of(self, frame_id: str) -> CameraInfo:
-        """Of the depth image: registered depth is in the frame of the colour image, other depth in its own."""
+        """Of the depth image: registered depth is in the frame of the colour image, other in its own."""
         for topic in INFOS:
             if topic in self._infos and self._infos[topic].header.frame_id == frame_id:
                 return self._infos[topic]

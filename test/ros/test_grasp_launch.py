@@ -79,5 +79,5 @@ def test_it_runs_as_a_process_and_ends_when_told(process, peer, tmp_path):
 
 def test_a_parameter_that_does_not_exist_ends_it_with_the_reason(process):
     started = process("-p", "gripper:=panda", script=ROOT / "scripts" / "grasp")
-    assert started.wait() == 1
+    assert started.wait(60) == 1
     assert "unknown parameter 'gripper'; valid: autostart, base_frame, gripper_file" in started.log
