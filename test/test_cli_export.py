@@ -42,7 +42,7 @@ def test_bags_become_a_set(bags, tmp_path, capfd, jobs):
 
 
 def test_options_reach_the_set(bags, tmp_path):
-    settings = ("features.features=observation.state", "robot=arm")
+    settings = ("features.columns=observation.state", "robot=arm")
     parts = [part for setting in settings for part in ("--set", setting)]
     assert export(bags[0], "--lerobot", tmp_path, "--task", "other", *parts) == 0
     rows = files.read_parquet(tmp_path / "data/chunk-000/file-000.parquet")

@@ -10,7 +10,7 @@ from rclpy.qos import DurabilityPolicy
 from rclpy.subscription import Subscription
 
 from pose_ros.apps.record.errors import RecordError
-from pose_ros.apps.record.session import Topic
+from pose_ros.apps.record.session_config import Topic
 from pose_ros.apps.record.sources import INFO, TEXT, Skeletons, TopicSource, split
 from pose_ros.ros.conversions import read_header
 from pose_ros.ros.health import Health

@@ -19,7 +19,8 @@ from std_srvs.srv import Trigger
 
 from pose_ros.apps.record.errors import RecordError
 from pose_ros.apps.record.queue import BoundedWorker
-from pose_ros.apps.record.session import Session, SessionConfig, Topic
+from pose_ros.apps.record.session import Session
+from pose_ros.apps.record.session_config import SessionConfig, Topic
 from pose_ros.apps.record.sources import Joints, Pictures, Skeletons, sources_of
 from pose_ros.config import option
 from pose_ros.errors import PoseError, unknown

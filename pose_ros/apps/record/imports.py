@@ -79,7 +79,7 @@ def table_of_bag(bag: Path, config: ImportConfig) -> Table:
     with BagMessages(bag, sources) as messages:
         messages.declare()
         try:
-            return table_of(sources, config.features.features)
+            return table_of(sources, config.features.columns)
         except RecordError as error:
             raise RecordError(f"{bag}: {error}") from error
 

@@ -9,58 +9,23 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pose_ros.apps.record.bag import END, TASK, BagConfig, BagTopic, BagWriter
+from pose_ros.apps.record.bag import END, TASK, BagTopic, BagWriter
 from pose_ros.apps.record.bag_repair import is_being_written, is_finished, repair
 from pose_ros.apps.record.dataset import LeRobotSet
 from pose_ros.apps.record.episode import Episode
 from pose_ros.apps.record.errors import RecordError, cannot_write
 from pose_ros.apps.record.messages import stamp_of
-from pose_ros.apps.record.operator import GestureConfig, RaisedHand
-from pose_ros.apps.record.resample import FOREVER, RateConfig
-from pose_ros.apps.record.sources import TEXT, FeatureConfig, Skeletons, TopicSource, table_of
+from pose_ros.apps.record.operator import RaisedHand
+from pose_ros.apps.record.resample import FOREVER
+from pose_ros.apps.record.session_config import BAGS, SET, SessionConfig, Topic
+from pose_ros.apps.record.sources import TEXT, Skeletons, TopicSource, table_of
 from pose_ros.apps.record.take import Take, TakeHeader
-from pose_ros.apps.record.video import VideoConfig
-from pose_ros.config import option
 from pose_ros.errors import PoseError
 
-BAGS, SET = "bags", "lerobot"
-FORMATS = ("mcap", "lerobot", "both")
 GB = 10**9
-
-
-@dataclass(frozen=True)
-class SessionConfig:
-    folder: str = option("recordings", "what is recorded goes to its folders bags and lerobot")
-    formats: str = option("both", "rosbag2 (MCAP), LeRobotDataset v3.0, or both", choices=FORMATS)
-    task: str = option("", "what the operator does, in words a policy is told")
-    robot: str = option("", "the robot's name")
-    min_free: float = option(
-        1.0, "an episode is ended, and none begun, with less space on the disk", unit="GB", range=(0.0, 1e6)
-    )
-    rate: RateConfig = field(default_factory=RateConfig)
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    video: VideoConfig = field(default_factory=VideoConfig)
-    bag: BagConfig = field(default_factory=BagConfig)
-    gesture: GestureConfig = field(default_factory=GestureConfig)
-
-
-@dataclass
-class Topic:
-    """A topic that is recorded. source: what columns are made of it, if any; read: a message of its bytes."""
-
-    name: str
-    type: str
-    definition: str
-    qos: str
-    read: Callable[[bytes], Any]
-    source: TopicSource | None = None
-    keep_last: bool = False  # latched: what came before the episode belongs to it
-    last: tuple[int, bytes] | None = None
-    channel: int | None = None
 
 
 class Session:
@@ -269,7 +234,7 @@ class Session:
                     f"nothing came on {', '.join(silent)}, so that a new set cannot know its columns; "
                     "set the parameter features.… that names it to '' to do without"
                 )
-            table = table_of(self.sources, config.features.features)
+            table = table_of(self.sources, config.features.columns)
         if not task:
             raise RecordError("the parameter task is empty: LeRobot's policies are told what to do")
         header = TakeHeader(table, config.rate.fps, task, config.robot, config.video)

@@ -39,7 +39,7 @@ class FeatureConfig:
     objects: str = option("objects/detections", "topic of objects' poses")
     slots: str = option("", "objects with columns of their own, by label or id: 'mug,box_2'; empty: none")
     cameras: str = option("camera=image", "pictures, as NAME=TOPIC; raw or compressed")
-    features: str = option("*", "columns that are kept, by pattern: 'action,observation.images.*'")
+    columns: str = option("*", "columns that are kept, by pattern: 'action,observation.images.*'")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from pose_ros.apps.record import files
 from pose_ros.apps.record.errors import RecordError
 from pose_ros.apps.record.imports import ImportConfig, import_bags
 from pose_ros.apps.record.queue import BoundedWorker
-from pose_ros.apps.record.session import Session, SessionConfig, Topic
+from pose_ros.apps.record.session import Session
+from pose_ros.apps.record.session_config import SessionConfig, Topic
 from pose_ros.apps.record.sources import sources_of
 from pose_ros.config import update
 
