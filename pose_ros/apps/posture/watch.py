@@ -37,6 +37,7 @@ class Watch:
 
     def __init__(self, config: WatchConfig | None = None) -> None:
         self.config = config or WatchConfig()
+        RepetitionCounter(self.config.repetition)  # what is wrong with the options is said now
         self.reset()
 
     def reset(self) -> None:
