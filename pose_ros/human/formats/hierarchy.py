@@ -14,7 +14,7 @@ from pose_ros.human.formats.smpl import LEFT, UP
 class Joint:
     """A joint of the hierarchy, which rests in a T with y up, z forward and x to the left.
 
-    point: where it is, a joint of the estimator's or the middle of two. turns_as: SMPL's joint that turns
+    point: where it is, a joint of the estimator's or a mean of some. turns_as: SMPL's joint that turns
     with it. aims_at: the joint its bone ends at, and `rest` (3,) that bone's direction at rest; "" where
     its children are fixed to it.
     """
@@ -38,6 +38,7 @@ def _side(side: str, out: np.ndarray) -> dict[str, Joint]:
         f"{name}UpLeg": Joint("Hips", f"{side}_hip", f"{side}_hip", f"{name}Leg", down),
         f"{name}Leg": Joint(f"{name}UpLeg", f"{side}_knee", f"{side}_knee", f"{name}Foot", down),
         f"{name}Foot": Joint(f"{name}Leg", f"{side}_ankle", f"{side}_ankle"),
+        f"{name}ToeBase": Joint(f"{name}Foot", f"{side}toes", f"{side}_foot"),
     }
 
 
@@ -57,6 +58,9 @@ MIDDLE_OF = {
     "hips": ("left_hip", "right_hip"),
     "shoulders": ("left_shoulder", "right_shoulder"),
     "ears": ("left_ear", "right_ear"),
+    # The ball of the foot, where toes bend: two thirds of the way from heel to toe.
+    "lefttoes": ("left_heel", "left_foot_index", "left_foot_index"),
+    "righttoes": ("right_heel", "right_foot_index", "right_foot_index"),
     "left_hand": ("left_index", "left_pinky"),
     "right_hand": ("right_index", "right_pinky"),
 }
@@ -65,6 +69,6 @@ ENDS = {
     "Head": "nose",
     "LeftHand": "left_hand",
     "RightHand": "right_hand",
-    "LeftFoot": "left_foot_index",
-    "RightFoot": "right_foot_index",
+    "LeftToeBase": "left_foot_index",
+    "RightToeBase": "right_foot_index",
 }

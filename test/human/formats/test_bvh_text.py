@@ -96,7 +96,7 @@ def test_at_rest_the_hierarchy_stands_in_a_t():
         np.testing.assert_allclose(offset[f"{side}Leg"], [0, -0.42, 0], atol=1e-5)
         np.testing.assert_allclose(offset[f"{side}Foot"], [0, -0.4, 0], atol=1e-5)
         np.testing.assert_allclose(offset[f"{side}Arm"], [sign * 0.18, 0, 0], atol=1e-5)
-        assert motion.ends[f"{side}Foot"][2] > 0.15
+        assert offset[f"{side}ToeBase"][2] + motion.ends[f"{side}ToeBase"][2] > 0.15
 
 
 def test_lengths_in_centimetres():
