@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pose_ros.apps.grasp.plan import PlanConfig
 
 CORNERS = np.array(list(product((0, 1), repeat=3)))
+STEEP = 0.3  # cosine of approach and down below which drawing a hand back hardly lifts it
+PAD_LEFT = 0.0015  # m of pad that must reach beyond the contacts
+EPSILON = 1e-6  # m
 ON_PLANE = 0.01  # m; points this near to the support are its own, and its filter's business
 CHUNK = 64  # grasps tried against the cloud at once
 
@@ -47,14 +50,33 @@ def out_of_reach(placed: Placed, base: RigidTransform, least: float, most: float
     return (distance < least) | (distance > most)
 
 
+def drawn_back(
+    placed: Placed, ahead: np.ndarray, plane: Plane, gripper: Gripper, config: PlanConfig
+) -> Placed:
+    """Hands that would dip into the plane drawn back along their approach until they do not, as long as the
+    contacts, `ahead` (M,) m of the TCP, stay between the pads. What was free on the way stays free."""
+    steep = -placed.pose.rotation[:, :, 2] @ plane.normal
+    short = config.plane_clearance + EPSILON - _lowest(placed, plane, gripper, config)
+    most = np.maximum(gripper.tip - PAD_LEFT - ahead, 0)
+    back = np.where((steep > STEEP) & (short > 0), short / np.maximum(steep, STEEP), 0.0)
+    back = np.where(back <= most, back, 0.0)
+    moved = placed.pose.translation - back[:, None] * placed.pose.rotation[:, :, 2]
+    return replace(placed, pose=RigidTransform(placed.pose.rotation, moved))
+
+
 def hits_plane(placed: Placed, plane: Plane, gripper: Gripper, config: PlanConfig) -> np.ndarray:
     """(M,) the open hand, there or on the way, dips into the plane."""
+    return _lowest(placed, plane, gripper, config) < config.plane_clearance
+
+
+def _lowest(placed: Placed, plane: Plane, gripper: Gripper, config: PlanConfig) -> np.ndarray:
+    """(M,) m above the plane of the lowest corner of the open hand, there or on the way."""
     boxes = gripper.boxes(placed.opening, config.standoff)  # (M,5,2,3)
     corners = np.stack([boxes[:, :, CORNERS[:, k], k] for k in range(3)], axis=-1).reshape(
         len(placed), 5 * len(CORNERS), 3
     )
     places = np.einsum("mij,mkj->mki", placed.pose.rotation, corners) + placed.pose.translation[:, None]
-    return plane.height(places).min(1, initial=np.inf) < config.plane_clearance
+    return plane.height(places).min(1, initial=np.inf)
 
 
 def hits_scene(

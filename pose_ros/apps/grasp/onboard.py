@@ -24,7 +24,7 @@ from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.types import Symmetries
 from pose_ros.weights import cache_dir
 
-FORMAT = 1  # of the cache; raise it when what is computed changes
+FORMAT = 2  # of the cache; raise it when what is computed changes
 STANDOFF = 0.10  # m of straight approach that must be free of the object itself
 NEARER = 0.6  # of the tip: contacts this far beyond the pads' middle are tried, too
 MORE, COARSE = 4, 700  # pairs that are looked at first, on so many points of the surface
@@ -37,9 +37,9 @@ class OnboardConfig:
 
     friction: float = option(0.5, "coefficient between pad and object", range=(0.05, 2.0))
     samples: int = option(1500, "points from which opposite contacts are sought", range=(50, 50000))
-    pairs: int = option(350, "most contact pairs that are followed up", range=(10, 5000))
+    pairs: int = option(450, "most contact pairs that are followed up", range=(10, 5000))
     approaches: int = option(12, "directions from which each pair is approached", range=(1, 72))
-    grasps: int = option(300, "most grasps that are kept", range=(1, 5000))
+    grasps: int = option(500, "most grasps that are kept", range=(1, 5000))
     clearance: float = option(0.0015, "of hand and object on the way", unit="m", range=(0.0, 0.02))
     margin: float = option(0.006, "room at pads that cannot open fully", unit="m", range=(0.001, 0.05))
     seed: int = option(0, "of what is drawn by chance", range=(0, 2**31 - 1))

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pose_ros.apps.grasp.chance import chances, without_symmetry
-from pose_ros.apps.grasp.filters import Placed, from_below, hits_plane, hits_scene, out_of_reach
+from pose_ros.apps.grasp.filters import Placed, drawn_back, from_below, hits_plane, hits_scene, out_of_reach
 from pose_ros.apps.grasp.grasp_set import GraspSet
 from pose_ros.apps.grasp.gripper import Gripper
 from pose_ros.apps.grasp.scene import Plane, Scene, support_plane
@@ -42,8 +42,8 @@ class PlanConfig:
     reach_least: float = option(0.25, "least distance of TCP and base", unit="m", range=(0.0, 5.0))
     reach_most: float = option(0.80, "greatest distance of TCP and base", unit="m", range=(0.05, 10.0))
     friction: float = option(0.5, "coefficient between pad and object", range=(0.05, 2.0))
-    ranked: int = option(40, "grasps, best by themselves, that the pose's covariance ranks", range=(1, 2000))
-    draws: int = option(48, "poses drawn from the covariance", range=(2, 1000))
+    ranked: int = option(60, "grasps, best by themselves, that the pose's covariance ranks", range=(1, 2000))
+    draws: int = option(32, "poses drawn from the covariance", range=(2, 1000))
     least_chance: float = option(0.1, "grasps less probable than this are left out", range=(0.0, 1.0))
 
 
@@ -134,6 +134,9 @@ def _plan(
     up = scene.up if scene.up is not None else (plane.normal if plane else None)
     placed = Placed(np.arange(len(grasps)), pose @ grasps.object_from_grasp, grasps.opening)
     placed = _turned(placed, base)
+    if plane is not None:
+        ahead = grasps.object_from_grasp.inverse().apply(grasps.contacts.mean(1))[:, 2]
+        placed = drawn_back(placed, ahead, plane, gripper, config)
     taken: dict[str, int] = {}
 
     def drop(what: str, bad: np.ndarray) -> None:
@@ -154,9 +157,9 @@ def _plan(
     quality = grasps.quality[placed.index]
     best = np.argsort(-quality, kind="stable")[: config.ranked]
     placed, quality = placed.select(best), quality[best]
-    chosen = grasps.select(placed.index)
+    # The hand as it is held now, turned by half or drawn back.
+    chosen = replace(grasps.select(placed.index), object_from_grasp=pose.inverse() @ placed.pose)
     covariance = without_symmetry(target.covariance, pose.rotation, target.symmetries)
-    # As turned by half or not makes no difference to how it closes, the set's own pose serves.
     chance = chances(chosen, pose, covariance, gripper, np.arctan(config.friction), config.draws)
     low = chance < config.least_chance
     taken["would miss, as the pose is too uncertain"] = int(low.sum())
