@@ -16,8 +16,8 @@ PACKAGE = ElementTree.parse(ROOT / "package.xml").getroot()
 # What pip calls, and imports as, what rosdep and apt call python3-NAME.
 DEBIAN = {"opencv-python-headless": "python3-opencv", "PyYAML": "python3-yaml"}
 MODULE = {
-    "cv2": "opencv-python-headless", "yaml": "PyYAML", "PIL": "pillow", "pinocchio": "pin", "pink": "pin-pink",
-    "pybullet_data": "pybullet", "pybullet_utils": "pybullet",
+    "cv2": "opencv-python-headless", "yaml": "PyYAML", "PIL": "pillow", "pinocchio": "pin",
+    "pink": "pin-pink", "pybullet_data": "pybullet", "pybullet_utils": "pybullet",
 }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 import yaml
@@ -13,12 +12,21 @@ from launch_files import LAUNCH, arguments, choices, defaults, node_of, variable
 from pose_ros.ros.app_node import AppNode
 from pose_ros.ros.ar_node import ArNode
 from pose_ros.ros.grasp_node import GraspNode
+from pose_ros.ros.posture_node import PostureNode
+from pose_ros.ros.record_node import RecordNode
 
-APPS: dict[str, Callable[[], AppNode]] = {"ar": ArNode, "grasp": GraspNode}
+APPS: dict[str, type[AppNode]] = {
+    "ar": ArNode,
+    "grasp": GraspNode,
+    "posture": PostureNode,
+    "record": RecordNode,
+}
+IN_RVIZ = [name for name in APPS if name != "record"]  # which shows nothing
 
 
 @pytest.fixture(params=APPS)
-def app(request, ros):
+def app(request, ros, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for what is written
     node = APPS[request.param]()
     node.autostart()
     assert node.state == "active", node.failure
@@ -46,11 +54,13 @@ def test_parameters_exist_and_take_what_may_be_chosen(app):
 
 def test_the_usual_arguments_are_there(app):
     root, _ = launched(app)
-    usual = {"namespace", "params_file", "use_sim_time", "log_level", "rviz"}
+    usual = {"namespace", "params_file", "use_sim_time", "log_level"}
     assert usual <= set(arguments(root))
+    assert ("rviz" in arguments(root)) == (app.get_name() in IN_RVIZ)
     assert defaults(root)["params_file"].endswith(f"config/{app.get_name()}.yaml")
 
 
+@pytest.mark.parametrize("app", IN_RVIZ, indirect=True)  # record listens to what it finds, when it finds it
 def test_topics_that_are_remapped_are_topics_of_the_node(app):
     _, element = launched(app)
     topics = {entity.topic_name for entity in (*app.subscriptions, *app.publishers)}
@@ -68,6 +78,7 @@ def test_the_parameters_file_and_its_examples_hold_parameters_of_the_node(app):
         assert app.has_parameter(name), name
 
 
+@pytest.mark.parametrize("app", IN_RVIZ, indirect=True)
 def test_rviz_shows_topics_that_the_node_or_its_camera_publishes(app):
     root, _ = launched(app)
     config = ROOT / "config" / f"{app.get_name()}.rviz"
