@@ -149,7 +149,7 @@ class _Counter:
         depth = self.depth()
         if self._began is None:
             if depth < self.config.back:
-                self._rest_at, self._rest_angle = stamp, self._angle
+                self._rest_at, self._rest_angle = stamp, np.fmin(self._rest_angle, self._angle)
             elif depth > self.config.leave and np.isfinite(self._rest_angle):
                 self._began, self._ready = self._rest_at, 0.0
                 self._deepest, self._bottom = self._angle, stamp

@@ -100,7 +100,9 @@ def lie(rng: np.random.Generator, t: np.ndarray, stage: Stage) -> Pose:
             f"{side}_hip_flex": rest[how] * (how != "belly") + 0.8 * drawn,
             f"{side}_knee": rest[how] * 1.2 + 1.5 * drawn,
             f"{side}_ankle": np.full_like(t, rng.uniform(0.3, 0.9)) - 0.5 * drawn,
-            f"{side}_shoulder_abduct": np.full_like(t, rng.uniform(0.0, 0.9)),
+            # On a side the arms lie before the body: aside, the lower one would be under it.
+            f"{side}_shoulder_abduct": np.full_like(t, rng.uniform(0.0, 0.9) * (how != "side")),
+            f"{side}_shoulder_flex": np.full_like(t, rng.uniform(0.3, 1.3) * (how == "side")),
             f"{side}_elbow": np.full_like(t, rng.uniform(0.0, 0.9)),
         })  # fmt: skip
     pitch = {"back": -np.pi / 2, "belly": np.pi / 2, "side": -np.pi / 2}[how]

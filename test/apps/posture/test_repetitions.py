@@ -43,6 +43,7 @@ def test_every_tempo_and_rate_is_counted_exactly(rate, period, times):
     for n, one in enumerate(squat):
         assert one.bottom == pytest.approx((n + 0.5) * period, abs=0.25)
         assert np.degrees(one.deepest) == pytest.approx(95, abs=95 * 0.25 / period + 2)
+        assert np.degrees(one.range) == pytest.approx(np.degrees(one.deepest), abs=12)  # from about 0
         assert one.down + one.up == pytest.approx(one.end - one.start)
         assert 0.4 * period < one.end - one.start < period + 0.2
 
