@@ -156,6 +156,7 @@ def _plan(
     drop("meet something else", hits_scene(placed, around.points, plane, gripper, config))
     quality = grasps.quality[placed.index]
     best = np.argsort(-quality, kind="stable")[: config.ranked]
+    taken["are left aside, being less good"] = len(placed) - len(best)
     placed, quality = placed.select(best), quality[best]
     # The hand as it is held now, turned by half or drawn back.
     chosen = replace(grasps.select(placed.index), object_from_grasp=pose.inverse() @ placed.pose)

@@ -71,6 +71,13 @@ def test_before_and_after_a_grasp():
     np.testing.assert_allclose(way, -0.2 * back.root_from_tcp.rotation[:, 2])
 
 
+def test_only_the_best_are_ranked_and_the_rest_is_counted():
+    found = planned("block", config=PlanConfig(ranked=7, draws=2))
+    assert len(found.grasps) == 7
+    assert found.taken["are left aside, being less good"] == found.candidates - 7
+    assert [g.index for g in found.grasps] == list(range(7))
+
+
 @pytest.mark.parametrize("most", [20.0, 61.0, 100.0, 180.0])
 def test_the_angle_of_approach(most):
     found = planned("block", Scene(up=UP), config=PlanConfig(ranked=1000, draws=2, approach_angle=most))
