@@ -86,7 +86,8 @@ def joint_angles(person: Person, up: np.ndarray | None = CAMERA_UP, spread: bool
     value[hidden] = np.nan
     sigma = np.full(len(ANGLES), np.nan)
     if spread:
-        moved, line, soles = moved_frames(person, rotation)
+        with np.errstate(invalid="ignore", divide="ignore"):  # of joints that are unknown
+            moved, line, soles = moved_frames(person, rotation)
         around = _angles(moved, lean + line, sole + soles, up)
         turned = np.angle(np.exp(1j * (around - value)))  # no jump of a whole turn
         sigma = np.sqrt(np.sum(turned**2, axis=0)) / SMALL
