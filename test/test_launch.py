@@ -27,7 +27,7 @@ from pose_ros.geometry.rigid import matrix_from_quaternion
 from pose_ros.sources.source import FRAME_ID
 
 PRESET = {"image", "depth", "camera_info", "depth_camera_info", "fixed_frame"}
-OF_A_CAMERA = ("human_pose.launch.xml", "object_pose.launch.xml", "pose.launch.xml")
+OF_A_CAMERA = ("human_pose.launch.xml", "object_pose.launch.xml", "pose.launch.xml", "ar.launch.xml")
 OTHERS = {("rviz2", "rviz2"), ("tf2_ros", "static_transform_publisher")}
 
 
@@ -63,7 +63,7 @@ def test_a_preset_names_all_topics_and_the_frame(name):
     assert all(re.fullmatch(pattern, topic) for topic in topics.values())
 
 
-@pytest.mark.parametrize("name", ["human_pose", "object_pose"])
+@pytest.mark.parametrize("name", ["human_pose", "object_pose", "ar"])
 def test_without_a_preset_topics_keep_the_names_they_have_in_the_node(name):
     given = defaults(LAUNCH[f"{name}.launch.xml"]) | defaults(CAMERAS["none.xml"])
     for remap in node_of(name).findall("remap"):
