@@ -69,7 +69,8 @@ class PostureNode(AppNode):
         self._input = None
         self.worker.stop()
         self.destroy_service(self._reset)
-        self.output.clear()
+        if self.context.ok():
+            self.output.clear()
         self.watch.reset()
 
     def clean_up(self) -> None:

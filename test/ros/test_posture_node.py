@@ -183,3 +183,17 @@ def test_unknown_exercises_are_refused(posture):
     node = posture(repetition__exercises="burpee")
     assert node.state == "unconfigured"
     assert "valid: squat, lunge, push_up, arm_raise" in node.failure
+
+
+def test_ctrl_c_ends_the_process_while_markers_are_shown(process, stage):
+    running = process(script="pose_ros.ros.posture_node")
+    (person, *_) = level(act("stand", 3, 2.0))
+
+    def heard():
+        stage.show([person], wait=False)
+        stage.peer.spin_for(0.1)
+        return stage.told and stage.markers
+
+    stage.peer.wait(heard, "an answer of the process")
+    assert running.stop() == 0
+    assert "Traceback" not in running.log
