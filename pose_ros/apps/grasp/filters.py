@@ -38,6 +38,19 @@ class Placed:
         pose = RigidTransform(self.pose.rotation[chosen], self.pose.translation[chosen])
         return Placed(self.index[chosen], pose, self.opening[chosen])
 
+    def joined(self, other: Placed) -> Placed:
+        pose = RigidTransform(
+            np.concatenate([self.pose.rotation, other.pose.rotation]),
+            np.concatenate([self.pose.translation, other.pose.translation]),
+        )
+        opening = np.concatenate([self.opening, other.opening])
+        return Placed(np.concatenate([self.index, other.index]), pose, opening)
+
+
+def narrowed(placed: Placed, width: np.ndarray, room: float) -> Placed:
+    """Hands no wider open than `room` m at each pad; width (N,) m of all grasps of the set."""
+    return replace(placed, opening=np.minimum(placed.opening, width[placed.index] + 2 * room))
+
 
 def from_below(placed: Placed, up: np.ndarray, most: float) -> np.ndarray:
     """(M,) approach more than `most` rad away from straight down."""

@@ -14,7 +14,15 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pose_ros.apps.grasp.chance import chances, without_symmetry
-from pose_ros.apps.grasp.filters import Placed, drawn_back, from_below, hits_plane, hits_scene, out_of_reach
+from pose_ros.apps.grasp.filters import (
+    Placed,
+    drawn_back,
+    from_below,
+    hits_plane,
+    hits_scene,
+    narrowed,
+    out_of_reach,
+)
 from pose_ros.apps.grasp.grasp_set import GraspSet
 from pose_ros.apps.grasp.gripper import Gripper
 from pose_ros.apps.grasp.scene import Plane, Scene, support_plane
@@ -38,6 +46,7 @@ class PlanConfig:
     )
     scene_clearance: float = option(0.004, "of the hand and what is seen", unit="m", range=(0.0, 0.1))
     plane_clearance: float = option(0.003, "of the hand and the support plane", unit="m", range=(0.0, 0.1))
+    room: float = option(0.008, "at each pad where a wide hand is in the way", unit="m", range=(0.001, 0.1))
     own_margin: float = option(0.01, "points this near are the object's own", unit="m", range=(0.0, 0.1))
     reach_least: float = option(0.25, "least distance of TCP and base", unit="m", range=(0.0, 5.0))
     reach_most: float = option(0.80, "greatest distance of TCP and base", unit="m", range=(0.05, 10.0))
@@ -153,13 +162,18 @@ def _plan(
         drop("cannot be reached by the arm", ~np.asarray(reach(links), bool))
     if plane is not None:
         drop("meet what it stands on", hits_plane(placed, plane, gripper, config))
-    drop("meet something else", hits_scene(placed, around.points, plane, gripper, config))
+    hits = hits_scene(placed, around.points, plane, gripper, config)
+    tight = narrowed(placed.select(hits), grasps.width, config.room)
+    still = hits_scene(tight, around.points, plane, gripper, config)
+    taken["meet something else"] = int(still.sum())
+    placed = placed.select(~hits).joined(tight.select(~still))
     quality = grasps.quality[placed.index]
     best = np.argsort(-quality, kind="stable")[: config.ranked]
     taken["are left aside, being less good"] = len(placed) - len(best)
     placed, quality = placed.select(best), quality[best]
-    # The hand as it is held now, turned by half or drawn back.
-    chosen = replace(grasps.select(placed.index), object_from_grasp=pose.inverse() @ placed.pose)
+    # The hand as it is held now: turned by half, drawn back, less open.
+    held = pose.inverse() @ placed.pose
+    chosen = replace(grasps.select(placed.index), object_from_grasp=held, opening=placed.opening)
     covariance = without_symmetry(target.covariance, pose.rotation, target.symmetries)
     chance = chances(chosen, pose, covariance, gripper, np.arctan(config.friction), config.draws)
     low = chance < config.least_chance
@@ -217,7 +231,7 @@ def _planned(
         _shifted(tcp, config.lift * (-approach if up is None else up)),
         tcp @ gripper.link_from_tcp.inverse(),
         float(grasps.width[index]),
-        float(grasps.opening[index]),
+        float(placed.opening[n]),
         float(quality),
         float(chance),
         float(quality * chance),
