@@ -30,6 +30,9 @@ UNKNOWN = "unknown"
 # Joints err together, as a body does: drawn each for itself by all of their covariances, they would be
 # nobody's. Measured on the pipeline's people: so much of sigma tells postures best.
 SPREAD = 0.25
+# Whoever changes posture is between two, which a belief does not know: its logit, scaled and lowered so, is
+# that of a probability that comes true. Fitted to what became true of people seen by the pipeline.
+SLOPE, OFFSET = 1.085, -2.2
 FLAGS = ("left_hand_raised", "right_hand_raised", "arms_crossed")
 
 
@@ -132,12 +135,12 @@ class PostureReader:
             for name, p in zip(FLAGS, belief.flags, strict=True)
             if p > (1 - config.take_over if name in belief.flagged else config.take_over)
         )
-        best = float(belief.postures.max())
-        probability = float(belief.postures[POSTURES.index(belief.name)]) if belief.name != UNKNOWN else best
+        likely = calibrated(belief.postures)
+        named = int(np.argmax(likely)) if belief.name == UNKNOWN else POSTURES.index(belief.name)
         return Posture(
             belief.name,
-            probability,
-            belief.postures.copy(),
+            float(likely[named]),
+            likely,
             dict(zip(FLAGS, belief.flags.tolist(), strict=True)),
             belief.flagged,
         )
@@ -159,6 +162,17 @@ def probabilities(values: np.ndarray) -> np.ndarray:
     scores = scores - scores.max(-1, keepdims=True)
     likely = np.exp(scores)
     return likely / likely.sum(-1, keepdims=True)
+
+
+def calibrated(belief: np.ndarray) -> np.ndarray:
+    """(P,) probabilities that come true; the others share what the likeliest loses."""
+    best = int(np.argmax(belief))
+    sure = np.clip(belief[best], 1 / len(belief), 1 - 1e-9)
+    right = 1 / (1 + np.exp(-(SLOPE * np.log(sure / (1 - sure)) + OFFSET)))
+    others = np.delete(belief, best) + 1e-3
+    others = others / others.sum()
+    right = max(float(right), others.max() / (1 + others.max()) + 1e-6)  # the likeliest it stays
+    return np.insert(others * (1 - right), best, right)
 
 
 def expanded(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from pose_ros.apps.posture.features import JOINTS, NAMES, features
 from pose_ros.apps.posture.posture_weights import CENTRE, WEIGHTS
-from pose_ros.apps.posture.postures import FLAGS, POSTURES, UNKNOWN, PostureConfig, PostureReader
+from pose_ros.apps.posture.postures import FLAGS, POSTURES, UNKNOWN, PostureConfig, PostureReader, calibrated
 from pose_ros.eval.acted import Errors, act
 from pose_ros.geometry.rigid import rotation_exp
 from pose_ros.sources.synthetic.exercises import ALL_MOTIONS
@@ -39,6 +39,18 @@ def test_unseen_people_are_in_the_posture_they_are_in():
                     sure.append(posture.probability)
     assert np.mean(right) > 0.95
     assert abs(np.mean(sure) - np.mean(told)) < 0.04  # probabilities come true
+
+
+def test_calibrated_probabilities_keep_their_order_and_sum():
+    rng = np.random.default_rng(1)
+    for sharp in (0.1, 1.0, 10.0):
+        belief = rng.dirichlet(np.full(len(POSTURES), 1 / sharp))
+        found = calibrated(belief)
+        assert found.sum() == pytest.approx(1)
+        assert (found > 0).all()
+        assert np.argmax(found) == np.argmax(belief)
+    uniform = np.full(len(POSTURES), 1 / len(POSTURES))
+    np.testing.assert_allclose(calibrated(uniform), uniform, atol=1e-4)
 
 
 def test_features_know_no_place_heading_size_or_side():
