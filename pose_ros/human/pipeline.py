@@ -16,6 +16,7 @@ from pose_ros.human.body_solve import BodyFitConfig
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
+from pose_ros.human.estimators.openpose import OpenPoseConfig
 from pose_ros.human.face import FaceConfig, FaceLooker
 from pose_ros.human.fit_state import FitConfig
 from pose_ros.human.head import HeadLooks, look_at_heads
@@ -45,6 +46,7 @@ class HumanConfig:
     faces: bool = option(True, "look at faces for the heads' pose; without them it is coarse")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
+    openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     track: IdentityConfig = field(default_factory=IdentityConfig)

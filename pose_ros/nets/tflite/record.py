@@ -31,7 +31,7 @@ def record(
     example: Tensor,
 ) -> Recording:
     """Runs the operators on an example and on proxies; what the image does not touch becomes constant."""
-    tracer = _Tracer()
+    tracer = Tracer()
     known = {number: _Value(constant) for number, constant in constants.items()}
     known[file.inputs[0]] = _Value(example, tracer.placeholder("image"), image=True)
     mixes_batch = False
@@ -121,7 +121,7 @@ def _laid(value: _Value | None, layout: Layout, image: bool) -> _Value | None:
     return value if layout is Layout.IMAGE and value.proxy is None else value.as_image()
 
 
-class _Tracer(fx.Tracer):
+class Tracer(fx.Tracer):
     """Writes the graph down; constants that meet proxies become buffers."""
 
     def __init__(self) -> None:
