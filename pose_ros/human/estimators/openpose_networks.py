@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pose_ros.human.estimators.openpose_layouts import COCO, Layout
+from pose_ros.errors import ConfigError
+from pose_ros.human.estimators.openpose_layouts import BODY_25, COCO, Layout
 from pose_ros.nets.graphdef import load_graphdef
+from pose_ros.nets.openpose import Body25, Coco18, Lightweight, load_published
 from pose_ros.weights import path_of
 
 MOBILENET_THIN = "openpose_mobilenet_thin"
-VARIANTS = ("mobilenet_thin",)
+PUBLISHED: dict[str, tuple[type[nn.Module], Layout]] = {
+    "coco": (Coco18, COCO),
+    "body_25": (Body25, BODY_25),
+    "lightweight": (Lightweight, COCO),
+}
+VARIANTS = ("mobilenet_thin", *PUBLISHED)
 
 
 class MobileNetThin(nn.Module):
@@ -25,4 +32,12 @@ class MobileNetThin(nn.Module):
 
 
 def load_network(variant: str, weights: str) -> tuple[nn.Module, Layout]:
-    return MobileNetThin(weights), COCO
+    """The variant's network with its weights, and how its maps are ordered."""
+    if variant == "mobilenet_thin":
+        return MobileNetThin(weights), COCO
+    if not weights:
+        raise ConfigError(
+            f"openpose.variant {variant} needs openpose.weights, the path of its published file"
+        )
+    kind, layout = PUBLISHED[variant]
+    return load_published(kind(), path_of(weights)), layout
