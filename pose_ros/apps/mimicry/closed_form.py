@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose_ros.apps.mimicry.arm_shape import ArmShape
+from pose_ros.apps.mimicry.arm_shape import ArmShape, wrist_of
 from pose_ros.apps.mimicry.chain import Chain
 from pose_ros.apps.mimicry.target import ArmTarget, about
 from pose_ros.apps.mimicry.turns import angle_onto, angles_to_distance, angles_to_height, three_turns, turn
 
-SWIVELS = np.radians(np.arange(-170, 181, 10.0))  # tried where the elbow's own plane is out of reach
-WRIST_COST, HAND_COST, ELBOW_COST, REST_COST = 1e3, 1e2, 1.0, 0.05  # per rad²
+SWIVELS = np.radians(np.arange(-170, 181, 10.0))  # tried where the elbow cannot stay in its plane
+WRIST_COST, HAND_COST, ELBOW_COST, REST_COST = 1e3, 1e2, 1.0, 0.2  # per rad²
+LEAP = 0.6  # rad from the present pose: before a joint goes so far, the elbow may leave its plane
 WITHIN = 1e-6  # rad: so little beyond a limit is none
+THERE = 1e-3  # m: so near the wrist is where it was asked to be
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class ClosedForm:
 
     def __call__(self, target: ArmTarget, present: np.ndarray) -> Solution:
         """Joints for a target, near `present` (n,)."""
-        candidates, elbow, off = self._candidates(target, np.zeros(1), present)
+        candidates, elbow = self._candidates(target, np.zeros(1), present)
         best = self._best(candidates, elbow, present)
-        if len(self.chain) == 7 and best[1] > WITHIN:
-            candidates, elbow, off = self._candidates(target, SWIVELS, present)
+        if len(self.chain) == 7 and (best[1] > WITHIN or np.abs(best[0] - present).max() > LEAP):
+            candidates, elbow = self._candidates(target, SWIVELS, present)
             best = self._best(candidates, elbow, present)
         q, beyond, swivel = best
-        return Solution(q, bool(beyond <= WITHIN and off < 1e-6), swivel if len(self.chain) == 7 else 0.0)
+        there = np.linalg.norm(wrist_of(self.chain, self.shape, q) - target.wrist) < THERE
+        return Solution(q, bool(beyond <= WITHIN and there), swivel if len(self.chain) == 7 else 0.0)
 
     def _reach(self) -> tuple[float, float]:
         """Least and greatest distance of the wrist from the shoulder within the elbow's limits."""
@@ -56,18 +59,17 @@ class ClosedForm:
         distance = np.linalg.norm(bent - s.shoulder, axis=-1)
         return float(distance.min()), float(distance.max())
 
-    def _clamped(self, wrist: np.ndarray) -> tuple[np.ndarray, float]:
-        """The way (3,) from shoulder to wrist that the arm's length allows, and what was cut off, m."""
+    def _clamped(self, wrist: np.ndarray) -> np.ndarray:
+        """The way (3,) from shoulder to wrist, as long as the arm allows."""
         way = wrist - self.shape.shoulder
         distance = max(np.linalg.norm(way), 1e-9)
-        allowed = float(np.clip(distance, self._near, self._far))
-        return way / distance * allowed, abs(allowed - distance)
+        return way / distance * np.clip(distance, self._near, self._far)
 
     def _candidates(
         self, target: ArmTarget, swivels: np.ndarray, present: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Joints (…,n) of all branches, how far (…) rad each elbow is off, and what lacks to the wrist, m."""
-        way, off = self._clamped(target.wrist)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Joints (m,n) of all branches and how far (m,) rad each elbow is off."""
+        way = self._clamped(target.wrist)
         place = self._seven if len(self.chain) == 7 else self._six
         q, rotation, elbow = place(way, target, swivels, present)
         axis = self.shape.axis
@@ -76,7 +78,7 @@ class ClosedForm:
         q = np.broadcast_to(q[..., None, :], (*hand.shape[:-1], q.shape[-1]))
         elbow = np.broadcast_to(elbow[..., None], q.shape[:-1])
         n = len(self.chain)
-        return np.concatenate([q, hand], axis=-1).reshape(-1, n), elbow.reshape(-1), off
+        return np.concatenate([q, hand], axis=-1).reshape(-1, n), elbow.reshape(-1)
 
     def _seven(
         self, way: np.ndarray, target: ArmTarget, swivels: np.ndarray, present: np.ndarray
