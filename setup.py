@@ -59,7 +59,7 @@ setup(
         "ray": ["ray>=2.9"],  # a cluster for large imports
         "sim": SIM,
         "all": DEMO + GRASP + MIMICRY + BAG + RECORD + SIM,
-        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4", "yourdfpy>=0.0.56"],
+        "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4", "yourdfpy>=0.0.56", "bvhio>=1.5"],
         "litert": ["ai-edge-litert>=2.0"],  # the oracle of test/nets; it needs numpy 2
     },
     data_files=[
