@@ -109,14 +109,18 @@ def _bvh(parsed: argparse.Namespace) -> int:
 
 
 def _recorded_people(source: str) -> Any:
-    """The people in a bag, if it is one that has recorded them."""
+    """The people in a bag, or in the one bag of a folder, if it has recorded any."""
     path = Path(source).expanduser()
     if not path.exists():
         return None
     from pose_ros.apps.record.bag_people import BagPeople
-    from pose_ros.apps.record.imports import is_bag
+    from pose_ros.apps.record.imports import bags_below
+    from pose_ros.errors import ConfigError
 
-    people = BagPeople(path) if is_bag(path) else ()
+    bags = bags_below(path)
+    if len(bags) > 1:
+        raise ConfigError(f"--bvh takes one bag, {source} holds {', '.join(bag.name for bag in bags)}")
+    people = BagPeople(bags[0]) if bags else ()
     return people if len(people) else None  # pictures, then
 
 

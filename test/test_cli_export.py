@@ -65,6 +65,13 @@ def test_recorded_people_become_bvh(bags, tmp_path, capfd):
     assert "p1.bvh: 10 frames" in capfd.readouterr().out
 
 
+def test_a_folder_of_one_bag_is_that_bag(bags, tmp_path):
+    shutil.copytree(bags[0], tmp_path / "bags" / "a")
+    assert export(tmp_path / "bags", "--bvh", tmp_path / "out") == 0
+    with pytest.raises(PoseError, match="holds a, b"):
+        export(bags[0].parent, "--bvh", tmp_path / "out")
+
+
 def test_people_in_a_source_become_bvh(tmp_path, weights_of):
     pytest.importorskip("anny")
     for name in ("blazepose_full", "movenet_multipose"):

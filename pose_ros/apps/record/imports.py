@@ -55,22 +55,19 @@ def find_bags(paths: Iterable[Path]) -> list[Path]:
     """The bags at or below these paths, in the order of their names. RecordError where there is none."""
     bags: list[Path] = []
     for path in paths:
-        if path.is_file() and path.suffix in SUFFIXES:
-            bags.append(path.parent if (path.parent / METADATA).exists() else path)
-            continue
-        if not path.is_dir():
-            raise RecordError(f"{path} is no bag: neither a folder nor {' or '.join(SUFFIXES)}")
-        files = sorted(file for suffix in SUFFIXES for file in path.rglob(f"*{suffix}"))
-        found = {file.parent if (file.parent / METADATA).exists() else file for file in files}
+        found = bags_below(path)
         if not found:
-            raise RecordError(f"{path} holds no bag ({', '.join(SUFFIXES)})")
-        bags += sorted(found)
+            where = "holds no bag" if path.is_dir() else "is no bag: neither a folder nor a file"
+            raise RecordError(f"{path} {where} ({', '.join(SUFFIXES)})")
+        bags += found
     return list(dict.fromkeys(bags))
 
 
-def is_bag(path: Path) -> bool:
-    """One bag: its file or its folder."""
-    return path.suffix in SUFFIXES or (path / METADATA).exists()
+def bags_below(path: Path) -> list[Path]:
+    """The path itself if it is a bag, else all below it: folders with their metadata, or single files."""
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [file for file in files if file.suffix in SUFFIXES]
+    return sorted({file.parent if (file.parent / METADATA).exists() else file for file in files})
 
 
 def table_of_bag(bag: Path, config: ImportConfig) -> Table:
