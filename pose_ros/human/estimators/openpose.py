@@ -136,14 +136,14 @@ def beside(xy: np.ndarray, score: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
     They are no measurement, which their score says; only they must not lie far from the person.
     """
-    xy, known = xy.copy(), score > 0
+    xy, known, middle = xy.copy(), score > 0, xy[score > 0].mean(axis=0)
     while not known.all():
         reached = known.copy()
         for a, b in [pair for bone in skeleton.bone_indices for pair in (bone, bone[::-1])]:
             if known[a] and not reached[b]:
                 xy[b], reached[b] = xy[a], True
         if (reached == known).all():  # no bone leads there
-            xy[~known] = xy[known].mean(axis=0)
+            xy[~known] = middle
             reached[:] = True
         known = reached
     return xy

@@ -46,7 +46,8 @@ def limb_scores(peaks: Peaks, fields: Tensor, limbs: Sequence[tuple[int, int]], 
     start, end = peaks.xy[first][:, :, None], peaks.xy[second][:, None]
     way = end - start
     dx, dy = way.unbind(-1)
-    length = torch.sqrt(dx * dx + dy * dy)
+    # Torch's root in single precision may be off by a bit, depending on where a value lies in the batch.
+    length = (dx * dx + dy * dy).double().sqrt().to(dx.dtype)
     part = torch.arange(SAMPLES, device=way.device, dtype=way.dtype).div(SAMPLES - 1)
     x, y = (start + way * part[:, None, None, None, None]).unbind(-1)
     across, down = _sample(fields, x.clamp(0, width - 1), y.clamp(0, height - 1))
@@ -55,7 +56,7 @@ def limb_scores(peaks: Peaks, fields: Tensor, limbs: Sequence[tuple[int, int]], 
     total = along[0]
     for one in along[1:]:  # one by one: a sum over the axis rounds as its size pleases
         total = total + one
-    score = total / SAMPLES + (0.5 * height / safe - 1).clamp(max=0)
+    score = total / SAMPLES + (safe.new_tensor(0.5 * height) / safe - 1).clamp(max=0)
     enough = (along > limits.field).sum(0) >= limits.share * SAMPLES
     real = peaks.real[first][:, :, None] & peaks.real[second][:, None]
     return torch.where(real & enough & (length > 0) & (score > 0), score, 0.0)

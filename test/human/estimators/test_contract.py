@@ -16,8 +16,14 @@ CPU = torch.device("cpu")
 GREY = np.full((480, 640, 3), 128, np.uint8)
 
 
+# What an estimator needs beyond the default weights.
+WEIGHTS = {"openpose": ("openpose_mobilenet_thin",)}
+
+
 @pytest.fixture(scope="module", params=ESTIMATORS)
-def loaded(request, default_weights):
+def loaded(request, default_weights, weights_of):
+    for name in WEIGHTS.get(request.param, ()):
+        weights_of(name)
     return create_estimator(request.param, getattr(HumanConfig(), request.param), CPU)
 
 
