@@ -89,10 +89,13 @@ class GraspSet:
         return ", ".join(f"{count} {step}" for step, count in self.funnel.items())
 
 
-def spread_out(pose: RigidTransform, quality: np.ndarray, most: int) -> np.ndarray:
+def spread_out(
+    pose: RigidTransform, quality: np.ndarray, most: int, near_by: float = NEAR, angle: float = NEAR_ANGLE
+) -> np.ndarray:
     """Positions of at most `most` grasps, best first, none like another: non-maximum suppression.
 
-    A gripper turned by half about its approach is the same.
+    Alike are grasps within `near_by` m whose axes are within `angle` rad. A gripper turned by half about its
+    approach is the same.
     """
     order = np.argsort(-quality, kind="stable")
     free = np.ones(len(order), bool)
@@ -105,8 +108,8 @@ def spread_out(pose: RigidTransform, quality: np.ndarray, most: int) -> np.ndarr
         kept.append(n)
         if len(kept) == most:
             break
-        near = np.linalg.norm(position - position[n], axis=1) < NEAR
-        near &= np.abs(closing @ closing[n]) > np.cos(NEAR_ANGLE)
-        near &= approach @ approach[n] > np.cos(NEAR_ANGLE)
+        near = np.linalg.norm(position - position[n], axis=1) < near_by
+        near &= np.abs(closing @ closing[n]) > np.cos(angle)
+        near &= approach @ approach[n] > np.cos(angle)
         free &= ~near
     return order[kept]

@@ -23,13 +23,14 @@ from pose_ros.apps.grasp.filters import (
     narrowed,
     out_of_reach,
 )
-from pose_ros.apps.grasp.grasp_set import GraspSet
+from pose_ros.apps.grasp.grasp_set import GraspSet, spread_out
 from pose_ros.apps.grasp.gripper import Gripper
 from pose_ros.apps.grasp.scene import Plane, Scene, support_plane
 from pose_ros.config import option
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.types import Symmetries
 
+APART, APART_ANGLE = 0.04, np.deg2rad(40)  # grasps that differ less in both are much alike to an arm
 AROUND = 0.6  # m about an object in which its support is sought
 HALF_TURN = np.diag([-1.0, -1.0, 1.0])
 Reach = Callable[[RigidTransform], np.ndarray]
@@ -168,7 +169,7 @@ def _plan(
     taken["meet something else"] = int(still.sum())
     placed = placed.select(~hits).joined(tight.select(~still))
     quality = grasps.quality[placed.index]
-    best = np.argsort(-quality, kind="stable")[: config.ranked]
+    best = _looked_at(placed, quality, config.ranked)
     taken["are left aside, being less good"] = len(placed) - len(best)
     placed, quality = placed.select(best), quality[best]
     # The hand as it is held now: turned by half, drawn back, less open.
@@ -186,6 +187,19 @@ def _plan(
     )
     reason = _reason(target, grasps, taken, found, plane)
     return Plan(target.id, target.label, found, len(grasps), taken, reason, plane)
+
+
+def _looked_at(placed: Placed, quality: np.ndarray, most: int) -> np.ndarray:
+    """Positions of `most` grasps by quality: half are the best of all, half the best unlike each other.
+
+    The best are often much alike, and an arm that cannot do one cannot do the next."""
+    order = np.argsort(-quality, kind="stable")
+    if len(order) <= most:
+        return order
+    unlike = spread_out(placed.pose, quality, most // 2, APART, APART_ANGLE)
+    rest = order[~np.isin(order, unlike)][: most - len(unlike)]
+    chosen = np.concatenate([unlike, rest])
+    return chosen[np.argsort(-quality[chosen], kind="stable")]
 
 
 def _nothing(target: Target, why: str) -> Plan:

@@ -75,7 +75,11 @@ def test_only_the_best_are_ranked_and_the_rest_is_counted():
     found = planned("block", config=PlanConfig(ranked=7, draws=2))
     assert len(found.grasps) == 7
     assert found.taken["are left aside, being less good"] == found.candidates - 7
-    assert [g.index for g in found.grasps] == list(range(7))
+    indices_ = [g.index for g in found.grasps]
+    assert indices_ == sorted(indices_)
+    assert set(range(4)) <= set(indices_)  # the best of all
+    axes = np.array([g.root_from_tcp.rotation[:, 2] for g in found.grasps])
+    assert (axes @ axes.T).min() < np.cos(np.radians(40))  # and others that are unlike them
 
 
 @pytest.mark.parametrize("most", [20.0, 61.0, 100.0, 180.0])
