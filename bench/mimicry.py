@@ -37,7 +37,7 @@ def target_of(robot: Robot, shape: ArmShape, angles: np.ndarray) -> ArmTarget:
 
 
 def solve(robot: Robot, kind: str, poses: int, seed: int) -> dict:
-    """Random arms, each asked for from home: errors against the scaled human arm; time of an answer in motion."""
+    """Random arms, each from home: errors against the scaled human arm; time of an answer in motion."""
     rng, arm = np.random.default_rng(seed), robot.arms[0]
     solver = make_solver(kind, robot)
     shape = solver.shapes[arm.side]
@@ -82,9 +82,10 @@ def moved(robot: Robot, seeds: int, seconds: float, speed: float, stop: float) -
         "jumps": sum(trial.jumps for trial in trials), "swapped_frames": sum(trial.swaps for trial in trials),
         "losses": len(stops) + len(silent),
         "stop_ms_max": 1e3 * max(stops, default=float("nan")),
-        "stop_silent_ms_max": 1e3 * max(silent, default=float("nan")),
+        "silent_ms_max": 1e3 * max(silent, default=float("nan")),
         "nearest_mm": 1e3 * min(trial.nearest for trial in trials),
-        "wrist_rms_mm": 1e3 * float(np.sqrt(np.mean(wrist**2))), "wrist_p50_mm": 1e3 * float(np.median(wrist)),
+        "wrist_rms_mm": 1e3 * float(np.sqrt(np.mean(wrist**2))),
+        "wrist_p50_mm": 1e3 * float(np.median(wrist)),
         "worst": {key: max(trial.worst[key] for trial in trials) for key in trials[0].worst},
         "modes": {key: sum(trial.modes[key] for trial in trials) for key in trials[0].modes},
     }  # fmt: skip
@@ -123,7 +124,7 @@ def main() -> None:
                     f"{r['hand_p95_deg']:7.2f} {r['us']:9.0f}"
                 )
     print(
-        "\nrobot    samples violations jumps/swapped losses  stop ms  of silence  nearest mm  wrist rms/p50 mm"
+        "\nrobot    samples violations jumps/swapped losses  stop ms  silent ms  nearest mm  wrist rms/p50 mm"
     )
     for name in options.robots:
         try:
@@ -134,7 +135,7 @@ def main() -> None:
         results["move"][name] = r
         print(
             f"{name:8} {r['samples']:7} {r['violations']:10} {r['jumps']:5}/{r['swapped_frames']:<7} "
-            f"{r['losses']:6} {r['stop_ms_max']:8.0f} {r['stop_silent_ms_max']:10.0f} {r['nearest_mm']:11.0f} "
+            f"{r['losses']:6} {r['stop_ms_max']:8.0f} {r['silent_ms_max']:10.0f} {r['nearest_mm']:11.0f} "
             f"{r['wrist_rms_mm']:9.1f} {r['wrist_p50_mm']:6.1f}",
             flush=True,
         )

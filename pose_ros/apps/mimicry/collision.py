@@ -30,7 +30,7 @@ class Capsules:
             (i, k)
             for i in range(len(owner))
             for k in range(i + 2 if i + 1 < len(owner) and owner[i + 1] == owner[i] else i + 1, len(owner))
-            if owner[i] != owner[k] or sum(length[i + 1 : k]) > 1.5 * (radius[i] + radius[k])
+            if owner[i] != owner[k] or sum(length[i + 1 : k]) > 2 * (radius[i] + radius[k])
         ]
         self._pairs = np.array(pairs, dtype=int).reshape(-1, 2)
         first = np.unique(owner, return_index=True)[1]

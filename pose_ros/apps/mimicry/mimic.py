@@ -100,6 +100,7 @@ class Mimicry:
         self.limiter.start(start)
         for name, part in self.parts.items():
             self.parts[name] = Part(part.joints, start[part.joints])
+            self.parts[name].hold("waits for an operator", "waiting")
         self.lock.release()
         self.engaged = self._waiting = True
         return ""
@@ -237,7 +238,9 @@ class Mimicry:
             self._hold_all(reason, "clutch or deviation", soft=True)
         age = now - self._seen
         if age > self.config.safety.stop - 1.5 * self.dt:
-            self._hold_all(f"no frame with the operator for {min(age, 99.0):.2f} s", "stale")
+            for name, part in self.parts.items():
+                if part.moves:  # who stands has another reason already
+                    self._hold(name, f"no frame with the operator for {age:.2f} s", "no frames")
         if not self._waiting and age > self.config.lock.forget:
             self.disengage(f"no frame for more than {self.config.lock.forget:.1f} s: engage anew")
 
@@ -246,12 +249,8 @@ class Mimicry:
             self._hold(name, reason, cause, soft)
 
     def _hold(self, name: str, reason: str, cause: str, soft: bool = False) -> None:
-        part = self.parts[name]
-        if part.moves:
+        if self.parts[name].hold(reason, cause, soft):
             self.counts[cause] += 1
-            part.hold(reason, soft)
-        elif soft:
-            part.hold(reason, soft)
 
     def _without_contact(self, v: np.ndarray, braked: np.ndarray) -> tuple[np.ndarray, float]:
         """The velocity nearest to v after which the robot can still stop before its links touch.

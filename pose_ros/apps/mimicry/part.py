@@ -17,6 +17,7 @@ class Part:
         self.target, self.rate = np.array(home), np.zeros_like(home)
         self.seen = UNSEEN  # when the last target came
         self.reason: str | None = "not engaged"  # why it stands; None while it moves
+        self.cause = ""
         self.soft = True  # the next start is a soft one
         self._from, self._start, self._duration = self.target, 0.0, 0.0
 
@@ -24,9 +25,16 @@ class Part:
     def moves(self) -> bool:
         return self.reason is None
 
-    def hold(self, reason: str, soft: bool = False) -> None:
-        """Stand; `soft`: and start softly after that."""
-        self.reason, self.soft = reason, self.soft or soft
+    def hold(self, reason: str, cause: str = "", soft: bool = False) -> bool:
+        """Stand; `soft`: and start softly after that. True where it moved until now.
+
+        The reason stays as it was told first, until there is another `cause`.
+        """
+        moved = self.moves
+        if moved or cause != self.cause:
+            self.reason, self.cause = reason, cause
+        self.soft = self.soft or soft
+        return moved
 
     def aim(
         self, target: np.ndarray, now: float, present: np.ndarray, speed: np.ndarray, align: float,
