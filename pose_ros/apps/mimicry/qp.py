@@ -21,7 +21,7 @@ from pose_ros.apps.mimicry.solver import Answer, turn_head
 from pose_ros.apps.mimicry.target import ArmTarget
 
 PACKAGES = "pip install pin pin-pink daqp"
-STEPS, DT = 20, 0.05  # steps of one answer; a step goes at most velocity times dt
+STEPS, DT = 20, 0.2  # steps of one answer; a step goes at most velocity times dt: the limiter makes it slow
 WRIST, HAND, ELBOW, POSTURE, HEAD = 10.0, 3.0, 0.5, 1e-2, 3.0  # costs a m or rad
 NEAR_WRIST, NEAR_HAND = 5e-3, np.radians(2)
 
