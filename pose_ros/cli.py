@@ -9,7 +9,7 @@ from pathlib import Path
 from pose_ros import __version__
 from pose_ros.cli_export import add_export
 from pose_ros.cli_motion import add_motion
-from pose_ros.cli_objects import add_eval_objects, add_objects, add_synth_objects
+from pose_ros.cli_objects import add_eval_objects, add_grasps, add_objects, add_synth_objects
 from pose_ros.errors import ConfigError, PoseError
 
 OBJECTS = "objects."  # what options of objects start with
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(people)
     people.set_defaults(run=_people)
     add_objects(commands)
+    add_grasps(commands)
     add_motion(commands)
     add_export(commands)
 

@@ -19,6 +19,16 @@ def add_objects(commands: Any) -> None:
     objects.set_defaults(run=_objects)
 
 
+def add_grasps(commands: Any) -> None:
+    command = commands.add_parser("grasps", help="grasps of CAD models as isaac_grasp files")
+    command.add_argument(
+        "--models", required=True, help="folder of CAD files, or a YAML file that names them"
+    )
+    command.add_argument("--out", type=Path, required=True, help="folder to write, one YAML a model")
+    command.add_argument("--gripper", default="", help="YAML of a gripper (default: the Panda's hand)")
+    command.set_defaults(run=_grasps)
+
+
 def add_eval_objects(evaluate: Any) -> None:
     command = evaluate.add_parser("objects", help="6D poses against a data set in BOP's layout")
     command.add_argument("bop_dir", type=Path, help="data set (DIR/test/000000 …) or one scene folder")
@@ -72,6 +82,16 @@ def _objects(parsed: argparse.Namespace) -> None:
 
     with open_source(parsed.source) as source:
         export_objects(source, _pipeline(parsed), parsed.out, parsed.frames, not parsed.no_track)
+
+
+def _grasps(parsed: argparse.Namespace) -> None:
+    from pose_ros.apps.grasp.export import export_grasps
+    from pose_ros.apps.grasp.gripper import load_gripper
+    from pose_ros.objects.model import load_models
+
+    models = {label: (model.mesh, model.symmetries) for label, model in load_models(parsed.models).items()}
+    for label, told in export_grasps(models, parsed.out, load_gripper(parsed.gripper)).items():
+        print(f"{label}: {told}")
 
 
 def _eval_objects(parsed: argparse.Namespace) -> None:

@@ -50,6 +50,11 @@ def _findings() -> Iterator[Finding]:
     yield _module("trimesh", "CAD files of objects", False, "pip install 'pose_ros[objects]'")
     yield _module("anny", "synthetic people, the body fit", False, "pip install 'pose_ros[body]'")
     yield _module("rosbags", "bags as a source", False, "pip install 'pose_ros[bag]'")
+    yield _module("embreex", "grasps of CAD files", False, "pip install 'pose_ros[grasp]'")
+    yield _module("pink", "mimicry by any robot", False, "pip install 'pose_ros[mimicry]'")
+    yield _module("mcap", "recording (bags)", False, "pip install 'pose_ros[record]'")
+    yield _module("av", "recording (videos)", False, "pip install 'pose_ros[record]'")
+    yield _module("pybullet", "the demos' robots", False, "pip install 'pose_ros[sim]' (Python 3.10, 3.11)")
     default = names_of(["default"])
     for name in WEIGHTS:
         yield Finding(f"weights {name}", is_cached(name), name in default, f"pose_ros weights get {name}")

@@ -101,3 +101,10 @@ BLAZEPOSE_33 = Skeleton(
         ),
     ),
 )  # fmt: skip
+
+# The oriented frames a Person may have: REP-155's body, and joints.
+PERSON_FRAMES = (
+    "body", "neck", "head",
+    *(f"{side}_{part}" for side in ("left", "right")
+      for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
+)  # fmt: skip

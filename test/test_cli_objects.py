@@ -89,3 +89,15 @@ def test_eval_objects_of_the_real_pipeline(written, tmp_path):
     assert (tmp_path / "f.csv").exists()
     assert main([*command, "--track", "--json", str(tmp_path / "t.json")]) == 0
     assert json.loads((tmp_path / "t.json").read_text())["pictures"] == 2
+
+
+def test_grasps_are_written_for_what_fits_the_hand_and_told_of_for_what_does_not(tmp_path, capsys):
+    trimesh = pytest.importorskip("trimesh")
+    (tmp_path / "models").mkdir()
+    trimesh.creation.box((0.05, 0.06, 0.1)).export(tmp_path / "models" / "brick.stl")
+    trimesh.creation.box((0.2, 0.2, 0.2)).export(tmp_path / "models" / "crate.stl")
+    assert main(["grasps", "--models", str(tmp_path / "models"), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "crate: none" in told
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["brick.yaml"]
+    assert (tmp_path / "out" / "brick.yaml").read_text().startswith("format: isaac_grasp")

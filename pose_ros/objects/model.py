@@ -8,7 +8,7 @@ import pickle
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -47,6 +47,8 @@ class ObjectModel:
     surface: Surface
     field: DistanceField
     path: Path | None = None
+    unit: str = "m"  # of the numbers in the file at `path`
+    up: str = "z"  # axis that is up in it; z is in `mesh`
 
     @property
     def bounds(self) -> np.ndarray:
@@ -96,7 +98,7 @@ def load_model(
         model = onboard(label, mesh, symmetries, path)
         with suppress(OSError):  # where nothing can be kept, it is computed again next time
             _keep(file, model)
-    return model
+    return replace(model, unit=unit, up=up)
 
 
 def load_models(path: Path | str) -> dict[str, ObjectModel]:

@@ -1,4 +1,4 @@
-"""Structured arrays to sensor_msgs/PointCloud2, and back."""
+"""Structured arrays to sensor_msgs/PointCloud2."""
 
 from __future__ import annotations
 
@@ -8,22 +8,15 @@ import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from pose_ros.errors import FrameError
+from pose_ros.point_clouds import FIELD_TYPES
 
-_KINDS = {
-    np.dtype(name): getattr(PointField, kind)
-    for name, kind in (
-        ("i1", "INT8"), ("u1", "UINT8"), ("i2", "INT16"), ("u2", "UINT16"), ("i4", "INT32"),
-        ("u4", "UINT32"), ("f4", "FLOAT32"), ("f8", "FLOAT64"),
-    )
-}  # fmt: skip
-_TYPES = {kind: dtype for dtype, kind in _KINDS.items()}
+_NUMBERS = {np.dtype(kind): number for number, kind in FIELD_TYPES.items()}
 
 
 def fields_of(dtype: np.dtype) -> list[PointField]:
     """What a PointCloud2 says of a little-endian structured type of scalars."""
     return [
-        PointField(name=name, offset=offset, datatype=_KINDS[kind.newbyteorder("=")], count=1)
+        PointField(name=name, offset=offset, datatype=_NUMBERS[kind.newbyteorder("=")], count=1)
         for name, (kind, offset, *_) in dtype.fields.items()
     ]
 
@@ -38,28 +31,3 @@ def cloud_message(points: np.ndarray, header: Header, fields: list[PointField] |
     data.frombytes(points.tobytes())
     message.data = data
     return message
-
-
-def points_of(message: PointCloud2, *needed: str) -> np.ndarray:
-    """(N,) structured, with the message's own fields; a view of its bytes.
-
-    FrameError where one of the fields `needed` is missing, or the bytes are not as many as is said.
-    """
-    names = [field.name for field in message.fields]
-    if missing := [name for name in needed if name not in names]:
-        raise FrameError(f"point cloud without {', '.join(missing)}; it has: {', '.join(names) or 'nothing'}")
-    order = ">" if message.is_bigendian else "<"
-    dtype = np.dtype(
-        {
-            "names": names,
-            "formats": [_TYPES[field.datatype].newbyteorder(order) for field in message.fields],
-            "offsets": [field.offset for field in message.fields],
-            "itemsize": message.point_step,
-        }
-    )
-    count = message.width * message.height
-    if len(message.data) != count * message.point_step:
-        raise FrameError(
-            f"point cloud of {count} points of {message.point_step} bytes has {len(message.data)}"
-        )
-    return np.frombuffer(message.data, dtype, count)

@@ -14,7 +14,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from pose_ros.errors import FrameError
-from pose_ros.ros.clouds import points_of
+from pose_ros.point_clouds import points_of
 from pose_ros.ros.conversions import camera_from_message, depth_from_message, read_header, stamp_to_ns
 from pose_ros.ros.health import Health
 from pose_ros.ros.rgbd_input import NO_EVENTS

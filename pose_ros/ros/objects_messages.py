@@ -151,6 +151,8 @@ def _described(model: ObjectModel) -> dict:
         discrete.append(np.round(matrix, 9).tolist())
     return {
         "mesh": str(model.path) if model.path else None,
+        "unit": model.unit,
+        "up": model.up,
         "diameter": float(model.diameter),
         "bounds": [low.tolist(), high.tolist()],
         "size": (high - low).tolist(),

@@ -11,9 +11,9 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import String
 
 from pose_ros.errors import PoseError
+from pose_ros.people_rows import PeopleReader
 from pose_ros.ros.conversions import stamp_to_ns
 from pose_ros.ros.health import Health
-from pose_ros.ros.people_cloud import PeopleReader
 from pose_ros.ros.rgbd_input import NO_EVENTS
 from pose_ros.types import People
 
@@ -47,7 +47,7 @@ class PeopleInput:
 
     def _on_info(self, message: String) -> None:
         try:
-            self._read = PeopleReader(message)
+            self._read = PeopleReader(message.data)
         except PoseError as error:
             self._health.report("skeletons/info", str(error))
             return

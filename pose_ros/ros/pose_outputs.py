@@ -14,14 +14,8 @@ from pose_ros.config import option
 from pose_ros.errors import ConfigError, unknown
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.publishing import is_heard, make_publisher
+from pose_ros.skeleton import PERSON_FRAMES
 from pose_ros.types import Person
-
-# The frames a Person may have.
-POSE_JOINTS = (
-    "body", "neck", "head",
-    *(f"{side}_{part}" for side in ("left", "right")
-      for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,13 +23,13 @@ class PosesConfig:
     poses: str = option(
         "left_wrist,right_wrist",
         "joints whose poses have topics of their own, humans/bodies/<id>/<joint>, by commas; empty for none; "
-        f"of {', '.join(POSE_JOINTS)}",
+        f"of {', '.join(PERSON_FRAMES)}",
     )
 
     def __post_init__(self) -> None:
         for joint in self.joints:
-            if joint not in POSE_JOINTS:
-                raise ConfigError(unknown("joint in poses", joint, POSE_JOINTS))
+            if joint not in PERSON_FRAMES:
+                raise ConfigError(unknown("joint in poses", joint, PERSON_FRAMES))
 
     @property
     def joints(self) -> tuple[str, ...]:

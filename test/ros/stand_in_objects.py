@@ -42,7 +42,7 @@ def model(label: str, mesh: Mesh | None = None, path: Path | None = None) -> Sim
     mesh = mesh or box_mesh()
     return SimpleNamespace(
         label=label, mesh=mesh, diameter=mesh.diameter, bounds=mesh.bounds, symmetries=Symmetries.none(),
-        is_textured=False, path=path,
+        is_textured=False, path=path, unit="m", up="z",
     )  # fmt: skip
 
 

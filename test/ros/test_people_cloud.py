@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from std_msgs.msg import String
 from test_people_messages import HEADER, pose, someone
 
 from pose_ros.errors import FrameError
 from pose_ros.geometry.rigid import RigidTransform
-from pose_ros.ros.clouds import cloud_message, points_of
+from pose_ros.people_rows import ROW, PeopleReader, info_text
+from pose_ros.point_clouds import points_of
+from pose_ros.ros.clouds import cloud_message
 from pose_ros.ros.conversions import stamp_to_ns
-from pose_ros.ros.people_cloud import ROW, PeopleReader, info_message, people_message
+from pose_ros.ros.people_cloud import people_message
 from pose_ros.skeleton import BLAZEPOSE_33, COCO_17
 from pose_ros.types import TrackState
 
@@ -33,7 +34,7 @@ def random_person(id: str, seed: int, skeleton=BLAZEPOSE_33):
 def test_people_come_back_as_they_went(skeleton, moved):
     people = [random_person(f"p{n}", n, skeleton) for n in (3, 10)]
     root_from_image = pose(np.random.default_rng(5)) if moved else None
-    reader = PeopleReader(info_message(skeleton))
+    reader = PeopleReader(info_text(skeleton))
     read = reader(people_message(people, HEADER, root_from_image))
     assert (read.stamp_ns, read.frame_id) == (stamp_to_ns(HEADER.stamp), "camera")
     root = root_from_image or RigidTransform.identity()
@@ -59,7 +60,7 @@ def test_people_come_back_as_they_went(skeleton, moved):
 def test_nobody_is_an_empty_cloud_with_the_images_stamp():
     message = people_message([], HEADER)
     assert (message.width, len(message.data), message.header) == (0, 0, HEADER)
-    assert len(PeopleReader(info_message(COCO_17))(message)) == 0
+    assert len(PeopleReader(info_text(COCO_17))(message)) == 0
 
 
 def test_points_are_where_rviz_looks_for_them():
@@ -86,7 +87,7 @@ def test_points_are_where_rviz_looks_for_them():
 def test_what_is_no_person_is_refused(change, words):
     rows = points_of(people_message([random_person("p1", 0)], HEADER)).copy()
     with pytest.raises(FrameError, match=words):
-        PeopleReader(info_message(BLAZEPOSE_33))(cloud_message(change(rows.astype(ROW)), HEADER))
+        PeopleReader(info_text(BLAZEPOSE_33))(cloud_message(change(rows.astype(ROW)), HEADER))
 
 
 def _with(rows, name, value):
@@ -97,7 +98,7 @@ def _with(rows, name, value):
 def test_a_cloud_of_something_else_is_refused_by_what_it_lacks():
     other = cloud_message(np.zeros(3, [("x", "<f4"), ("y", "<f4"), ("z", "<f4")]), HEADER)
     with pytest.raises(FrameError, match=r"without score, .*it has: x, y, z"):
-        PeopleReader(info_message(COCO_17))(other)
+        PeopleReader(info_text(COCO_17))(other)
 
 
 def test_a_cloud_that_was_cut_off_is_refused():
@@ -119,4 +120,4 @@ def test_big_endian_points_are_read():
 @pytest.mark.parametrize("text", ["", "[]", json.dumps({"skeleton": "x"}), json.dumps({"joints": 3})])
 def test_an_info_that_is_none_is_refused(text):
     with pytest.raises(FrameError, match="skeletons/info"):
-        PeopleReader(String(data=text))
+        PeopleReader(text)

@@ -13,7 +13,8 @@ from pose_ros.errors import ConfigError
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 from pose_ros.human.orient import LIMBS
 from pose_ros.ros.conversions import stamp_to_ns
-from pose_ros.ros.pose_outputs import POSE_JOINTS, PosesConfig
+from pose_ros.ros.pose_outputs import PosesConfig
+from pose_ros.skeleton import PERSON_FRAMES
 
 HERE = (400, 200)  # where the person of these tests stands, px
 LEFT_WRIST, RIGHT_WRIST = (f"humans/bodies/p1/{side}_wrist" for side in ("left", "right"))
@@ -136,7 +137,7 @@ def test_no_pose_is_made_that_nobody_hears(node, peer, camera):
         peer.spin_for(0.05)
         topics = worked.output._of_person.get("p1", {})
         for joint, publisher in topics.items():
-            if joint in POSE_JOINTS and not hasattr(publisher, "watched"):
+            if joint in PERSON_FRAMES and not hasattr(publisher, "watched"):
                 publisher.watched = True
                 publish = publisher.publish
                 publisher.publish = lambda message, j=joint, p=publish: (made.append(j), p(message))
@@ -156,10 +157,10 @@ def test_none_are_asked_for_by_an_empty_list(node, peer, camera):
     camera.wait_for_node()
     camera.shoot(*scene(HERE))
     peer.wait(lambda: peer.count_publishers("humans/bodies/p1/joint_states"), "the person's topics")
-    assert not set(started.output._of_person["p1"]) & set(POSE_JOINTS)
+    assert not set(started.output._of_person["p1"]) & set(PERSON_FRAMES)
 
 
 def test_the_joints_that_may_be_asked_for_are_those_people_have():
     limbs = {joint for upper, middle, end, _ in LIMBS.values() for joint in (upper, middle, end)}
-    assert set(POSE_JOINTS) == limbs | {"body", "neck", "head"}
+    assert set(PERSON_FRAMES) == limbs | {"body", "neck", "head"}
     assert PosesConfig(poses=" head,, left_elbow,head ").joints == ("head", "left_elbow")

@@ -12,9 +12,10 @@ import numpy as np
 
 from pose_ros.apps.record.errors import RecordError
 from pose_ros.apps.record.feature import HOLD, NEAREST, POSES, ROTATIONS, Feature, Table
-from pose_ros.apps.record.messages import PeopleInfo, nobody, picture_of, poses_of_objects, stamp_of
+from pose_ros.apps.record.messages import nobody, picture_of, poses_of_objects, stamp_of
 from pose_ros.apps.record.operator import SIDES, Operator, opening
 from pose_ros.config import option
+from pose_ros.people_rows import PeopleReader
 from pose_ros.types import People, Person
 
 JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -116,12 +117,12 @@ class Skeletons(TopicSource):
 
     def __init__(self, topic: str, operator: str) -> None:
         super().__init__(topic)
-        self.info: PeopleInfo | None = None
+        self.info: PeopleReader | None = None
         self.person: Person | None = None  # the operator in the last message
         self._operator = Operator(operator)
 
     def hear_info(self, text: str) -> None:
-        self.info = PeopleInfo(text)
+        self.info = PeopleReader(text)
         joints, frames = self.info.skeleton.joints, self.info.frames
         skeleton, topic = "observation.skeleton", self.topic
         self.features = (
@@ -143,7 +144,7 @@ class Skeletons(TopicSource):
         """None before `skeletons/info`, which names the joints, has come."""
         if message.width == 0:
             return nobody(message)
-        return self.info.people(message) if self.info else None
+        return self.info(message) if self.info else None
 
     def values(self, message: Any) -> dict[str, Any]:
         people = self.people(message)

@@ -17,7 +17,6 @@ from record_scene import (
 )
 
 from pose_ros.apps.record.errors import RecordError
-from pose_ros.apps.record.messages import PeopleInfo
 from pose_ros.apps.record.sources import (
     FeatureConfig,
     Joints,
@@ -28,6 +27,7 @@ from pose_ros.apps.record.sources import (
     table_of,
 )
 from pose_ros.errors import FrameError
+from pose_ros.people_rows import PeopleReader
 from pose_ros.skeleton import BLAZEPOSE_33
 
 
@@ -59,8 +59,8 @@ def test_commands_come_as_trajectories_and_numbers_too():
 
 
 def test_people_come_back_from_the_cloud():
-    info, one = PeopleInfo(info_text()), person(distance=2.5)
-    got = info.people(cloud([one, person("p3", hand_up=True)], START))
+    info, one = PeopleReader(info_text()), person(distance=2.5)
+    got = info(cloud([one, person("p3", hand_up=True)], START))
     assert (got.stamp_ns, got.frame_id, [p.id for p in got]) == (START, "camera", ["p1", "p3"])
     back = got.people[0]
     np.testing.assert_allclose(back.keypoints3d.xyz, one.keypoints3d.xyz, atol=1e-6)
@@ -94,13 +94,13 @@ def test_a_cloud_of_something_else_is_refused(spoil):
                     rows[33:, other.offset : other.offset + 4] = 0
         message.data = rows.reshape(-1)
     with pytest.raises(FrameError):
-        PeopleInfo(info_text()).people(message)
+        PeopleReader(info_text())(message)
 
 
 def test_an_info_of_something_else_is_refused():
     for bad in ("{", "[]", '{"skeleton": "x"}'):
         with pytest.raises(FrameError, match="skeletons/info"):
-            PeopleInfo(bad)
+            PeopleReader(bad)
 
 
 def skeletons():
