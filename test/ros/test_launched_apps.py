@@ -12,12 +12,14 @@ from launch_files import LAUNCH, arguments, choices, defaults, node_of, variable
 from pose_ros.ros.app_node import AppNode
 from pose_ros.ros.ar_node import ArNode
 from pose_ros.ros.grasp_node import GraspNode
+from pose_ros.ros.mimicry_node import MimicryNode
 from pose_ros.ros.posture_node import PostureNode
 from pose_ros.ros.record_node import RecordNode
 
 APPS: dict[str, type[AppNode]] = {
     "ar": ArNode,
     "grasp": GraspNode,
+    "mimicry": MimicryNode,
     "posture": PostureNode,
     "record": RecordNode,
 }
