@@ -57,10 +57,6 @@ class MimicryConfig:
         "", "how the base stands: upright looking ahead (table), sideways as from a shoulder; empty: as the "
         "robot's file says", choices=("", "table", "shoulder"),
     )  # fmt: skip
-    hand: str = option(
-        "forearm", "what turns the robot's hand: the forearm, or index, pinky and thumb (knuckles)",
-        choices=("forearm", "knuckles"),
-    )  # fmt: skip
     min_score: float = option(
         0.2, "score of shoulder, elbow and wrist below which an arm holds", range=(0.0, 1.0)
     )

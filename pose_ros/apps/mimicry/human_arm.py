@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pose_ros.apps.mimicry.hand import HandPoints, knuckle_rotation
+from pose_ros.apps.mimicry.hand import HandPoints
 from pose_ros.types import Origin, Person
 
 SIDES = ("left", "right")
@@ -41,12 +41,8 @@ class HumanArm:
         )  # fmt: skip
 
 
-def human_arm(person: Person, side: str, min_score: float = 0.0, knuckles: bool = False) -> HumanArm | str:
-    """The arm of a side, or in words why it is not known.
-
-    knuckles: take the hand's rotation from index, pinky and thumb where they are seen, else it turns with the
-    forearm.
-    """
+def human_arm(person: Person, side: str, min_score: float = 0.0) -> HumanArm | str:
+    """The arm of a side, or in words why it is not known. The hand turns with the forearm."""
     frames = person.camera_from_joint
     names = ["neck", *(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist"))]
     if missing := [name for name in names if name not in frames]:
@@ -64,8 +60,6 @@ def human_arm(person: Person, side: str, min_score: float = 0.0, knuckles: bool 
     into = chest.rotation.T
     points = HandPoints.of(person, side, into)
     hand = into @ wrist.rotation
-    if knuckles and points is not None:
-        hand = knuckle_rotation(points, hand, side)
     return HumanArm(
         into @ upper / upper_length, into @ fore / fore_length, into @ shoulder.rotation[:, 1], hand,
         upper_length, fore_length, points,

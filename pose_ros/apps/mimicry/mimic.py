@@ -180,7 +180,7 @@ class Mimicry:
         for arm in self.robot.arms:
             mirror, side = self.config.mirror, arm.side
             own = {"left": "right", "right": "left"}[side] if mirror else side
-            human = human_arm(person, own, self.config.min_score, self.config.hand == "knuckles")
+            human = human_arm(person, own, self.config.min_score)
             if isinstance(human, str):
                 why[side] = human
                 continue
