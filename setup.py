@@ -11,7 +11,7 @@ VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text
 DEMO = ["anny==0.6.2"]
 OBJECTS = ["trimesh>=4.0", "pillow>=10.0"]  # CAD files and their textures
 GRASP = [*OBJECTS, "rtree>=1.0", "embreex>=2.17"]  # rays against meshes
-MIMICRY = ["pin>=3.0", "pin-pink>=3.0", "daqp>=0.5"]  # inverse kinematics of any robot
+MIMICRY = ["pin>=4.0", "pin-pink>=4.0", "daqp>=0.8"]  # inverse kinematics of any robot
 BAG = ["rosbags>=0.11"]  # bags to read and to write
 RECORD = ["mcap>=1.5", "zstandard>=0.20", "pyarrow>=14.0", "av>=16.0"]  # imitation data
 SIM = ['pybullet==3.2.7; python_version < "3.12"']  # simulated robots; no wheels for later Pythons
