@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pose_ros.body.rig import SIDES
+from pose_ros.sources.synthetic.arms import ARM_MOTIONS
 from pose_ros.sources.synthetic.motion import (
     MOTIONS,
     Angles,
@@ -162,7 +163,7 @@ EXERCISES: dict[str, Motion] = {
     motion.__name__: motion for motion in (lunge, push_up, arm_raise, lie, kneel, bend)
 }
 # Whatever is asked for by name. A cast of "mixed" people is drawn from MOTIONS alone.
-ALL_MOTIONS: dict[str, Motion] = MOTIONS | EXERCISES
+ALL_MOTIONS: dict[str, Motion] = MOTIONS | EXERCISES | ARM_MOTIONS
 # Motion -> the posture it goes into, and how far (0 to 1) into it these angles are.
 _INTO: dict[str, tuple[str, Callable[[Angles], np.ndarray]]] = {
     "squat": ("squatting", lambda a: a["left_knee"] / 1.4),
