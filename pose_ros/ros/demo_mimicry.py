@@ -237,13 +237,10 @@ def _play(node: SimArm, out: Path, drawn: Path, parameters: dict[str, Any]) -> N
 
         def ready() -> bool:
             check_alive(nodes, out)
-            return node.engage.service_is_ready() and bool(node.info)
+            return node.engage.service_is_ready()
 
         node.run_until(ready, "the nodes", START)
-        answer = node.engage.call_async(SetBool.Request(data=True))
-        node.run_until(answer.done, "an answer of /mimicry/engage", START)
-        if not answer.result().success:
-            raise PoseError(f"mimicry is not engaged: {answer.result().message}")
+        _engage(node)
         player = start("source_node", "source_node", {"source": str(drawn), "wait_for": 1})
         last = time.monotonic()
         count = 0
@@ -258,6 +255,18 @@ def _play(node: SimArm, out: Path, drawn: Path, parameters: dict[str, Any]) -> N
         node.run_until(over, "the end of the source", 600.0)
     if not node.images:
         raise PoseError(f"the source was not played: {(out / 'source_node.log').read_text()[-500:]}")
+
+
+def _engage(node: SimArm, tries: int = 20) -> None:
+    """Ask until mimicry has heard where the robot stands; PoseError with its reason."""
+    for _ in range(tries):
+        answer = node.engage.call_async(SetBool.Request(data=True))
+        node.run_until(answer.done, "an answer of /mimicry/engage", START)
+        if answer.result().success:
+            return
+        again = time.monotonic() + 0.25
+        node.run_until(lambda again=again: time.monotonic() > again, "joint states", 1.0)
+    raise PoseError(f"mimicry is not engaged: {answer.result().message}")
 
 
 def true_hands(config: SyntheticConfig, side: str) -> np.ndarray:
