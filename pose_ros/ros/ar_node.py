@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from sensor_msgs.msg import Image
 
 from pose_ros.apps.ar.anchor import Place, places_of_objects, places_of_people
 from pose_ros.apps.ar.overlay import ArConfig, Overlay
-from pose_ros.errors import PoseError, TransformError
+from pose_ros.errors import TransformError
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.app_node import AppNode
 from pose_ros.ros.ar_input import PoseWait, Ready, WaitConfig
@@ -62,7 +61,7 @@ class ArNode(AppNode):
             self._transforms.listen()
         kinds = frozenset(self.overlay.needs & set(TOPICS))
         self.waiting = PoseWait(kinds, self._wait_config.wait, self._is_told, self._on_ready)
-        self.worker = NewestWinsWorker(self._process, self._on_error, name="ar worker")
+        self.worker = NewestWinsWorker(self._process, self.report_error, name="ar worker")
         self._sources: list[PeopleInput | ObjectsInput] = []
         if "people" in kinds:
             self._sources.append(PeopleInput(self, self._on_people, self.health))
@@ -176,13 +175,6 @@ class ArNode(AppNode):
         if name == frame.frame_id:
             return None
         return self._transforms.lookup(frame.frame_id, name, stamp_from_ns(frame.stamp_ns))
-
-    def _on_error(self, error: Exception) -> None:
-        if not self.context.ok():
-            return  # the process is going down
-        refusal = isinstance(error, PoseError)
-        text = f"frame refused: {error}" if refusal else "".join(traceback.format_exception(error))
-        self.health.report(type(error).__name__, text)
 
     # Diagnostics.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ class GraspNode(AppNode):
         self.scene_input = SceneInput(
             self, self._config.scene, round(self._config.scene_slop * 1e9), self.health
         )
-        self.worker = NewestWinsWorker(self._process, self._on_error, name="grasp worker")
+        self.worker = NewestWinsWorker(self._process, self.report_error, name="grasp worker")
         self.objects_input = ObjectsInput(self, self._on_objects, self.health)
 
     def deactivate(self) -> None:
@@ -185,12 +184,6 @@ class GraspNode(AppNode):
         if target == source:
             return RigidTransform.identity()
         return self._transforms.lookup(target, source, stamp)
-
-    def _on_error(self, error: Exception) -> None:
-        if self.context.ok():
-            refusal = isinstance(error, PoseError)
-            text = str(error) if refusal else "".join(traceback.format_exception(error))
-            self.health.report(type(error).__name__, text)
 
     def describe(self, report: Report) -> None:
         known = self.library.known

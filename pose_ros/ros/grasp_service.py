@@ -6,7 +6,6 @@ none. Whatever is refused is refused with the reason and what would be valid.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,15 +13,13 @@ from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParametersAtomically
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
 from pose_ros.apps.grasp.plan import Plan
 from pose_ros.errors import ConfigError, PoseError, unknown
 from pose_ros.ros.managed_node import ManagedNode
-from pose_ros.ros.object_services import refused
+from pose_ros.ros.waiting_room import WaitingRoom, refused
 
 OPTIONS = ("objects", "timeout")
 TIMEOUT, LONGEST = 10.0, 600.0  # s
@@ -66,14 +63,10 @@ class PlanRequest:
 class PlanService:
     def __init__(self, node: ManagedNode) -> None:
         self._node = node
-        # An answer that is awaited holds its group: in the node's own, no message would come in.
-        self._group = ReentrantCallbackGroup()
-        self._wake = node.create_guard_condition(lambda: None, self._group)
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._waiting: list[PlanRequest] = []
-        self._lock = threading.Lock()
+        self._room: WaitingRoom[PlanRequest] = WaitingRoom(node)
         self._last = ""  # why the requests that wait have no answer yet
-        node.create_service(SetParametersAtomically, "~/plan", self._plan, callback_group=self._group)
+        node.create_service(SetParametersAtomically, "~/plan", self._plan, callback_group=self._room.group)
+        self.refuse_all = self._room.refuse_all
 
     async def _plan(self, request: Any, response: Any) -> Any:
         node = self._node
@@ -86,42 +79,25 @@ class PlanService:
         except PoseError as error:
             response.result = refused(str(error))
             return response
-        with self._lock:
-            self._waiting.append(asked)
-        timer = node.create_timer(asked.timeout, lambda: self._expire(asked), self._group, clock=self._steady)
-        response.result = await asked.future
-        node.destroy_timer(timer)
+        response.result = await self._room.wait(asked, asked.timeout, lambda: self._expire(asked))
         return response
 
     @property
     def is_waiting(self) -> bool:
-        return bool(self._waiting)
+        return len(self._room) > 0
 
     def due(self, is_ready: Callable[[PlanRequest], bool]) -> list[PlanRequest]:
         """Take the requests that can be answered now."""
-        return self._take(is_ready)
+        return self._room.take(is_ready)
 
     def postpone(self, why: str) -> None:
         """What to tell of requests whose time runs out while they wait."""
         self._last = why
 
-    def _take(self, chosen: Callable[[PlanRequest], bool]) -> list[PlanRequest]:
-        with self._lock:
-            taken = [asked for asked in self._waiting if chosen(asked)]
-            self._waiting = [asked for asked in self._waiting if asked not in taken]
-        return taken
-
     def answer(self, asked: PlanRequest, result: SetParametersResult) -> None:
-        """From any thread; only the first answer counts."""
-        if not asked.future.done():
-            asked.future.set_result(result)
-            self._wake.trigger()
-
-    def refuse_all(self, reason: str) -> None:
-        for asked in self._take(lambda _: True):
-            self.answer(asked, refused(reason))
+        self._room.answer(asked.future, result)
 
     def _expire(self, asked: PlanRequest) -> None:
-        if self._take(lambda other: other is asked):
+        if self._room.take(lambda other: other is asked):
             why = self._last or "; ".join(self._node.diagnostics.findings()) or "the worker is busy"
             self.answer(asked, refused(f"no grasps within {asked.timeout:g} s: {why}"))

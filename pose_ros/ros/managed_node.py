@@ -94,6 +94,13 @@ class ManagedNode(LifecycleNode):
     def diagnosed(self) -> None:
         """Called when all was told."""
 
+    def report_error(self, error: Exception) -> None:
+        """Tell of what the work has raised: a refusal in its own words, anything else with its traceback."""
+        if self.context.ok():  # else the process is going down
+            refusal = isinstance(error, PoseError)
+            text = f"frame refused: {error}" if refusal else "".join(traceback.format_exception(error))
+            self.health.report(type(error).__name__, text)
+
     # Transitions.
 
     def autostart(self) -> None:

@@ -14,11 +14,12 @@ from pose_ros.errors import PoseError
 from pose_ros.objects.pipeline import ObjectConfig, ObjectPipeline
 from pose_ros.ros.diagnostics import WARN, Report
 from pose_ros.ros.managed_node import spin
-from pose_ros.ros.object_services import Asked, ObjectServices, refused
+from pose_ros.ros.object_services import Asked, ObjectServices
 from pose_ros.ros.objects_output import ObjectsOutput
 from pose_ros.ros.pipeline_node import PipelineNode
 from pose_ros.ros.regions_input import RegionsConfig, RegionsInput
 from pose_ros.ros.rgbd_input import Pair
+from pose_ros.ros.waiting_room import refused
 from pose_ros.types import Detections2D, Objects, RGBDFrame
 
 # A robot's pictures do not wait for a search; where results are to be repeated, off the robot, they do.

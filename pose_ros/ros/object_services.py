@@ -6,7 +6,6 @@ is sent when it is there. Whatever is refused is refused with the reason and wha
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from pose_ros.errors import PoseError
 from pose_ros.ros.object_requests import DetectRequest, model_requests
+from pose_ros.ros.waiting_room import WaitingRoom, refused
 
 if TYPE_CHECKING:
     from pose_ros.ros.object_pose_node import ObjectPoseNode
@@ -40,18 +38,14 @@ class Asked:
 class ObjectServices:
     def __init__(self, node: ObjectPoseNode) -> None:
         self._node = node
-        # An answer that is awaited holds its group: in the node's own, no picture would come in.
-        self._group = ReentrantCallbackGroup()
-        self._wake = node.create_guard_condition(lambda: None, self._group)
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._waiting: list[Asked] = []
-        self._lock = threading.Lock()
+        self._room: WaitingRoom[Asked] = WaitingRoom(node)
+        self.answer, self.refuse_all = self._room.answer, self._room.refuse_all
         for kind, name, serve in (
             (SetParametersAtomically, "~/detect", self._detect),
             (SetParameters, "~/add_model", self._add_model),
             (Trigger, "~/reset", self._reset),
         ):
-            node.create_service(kind, name, serve, callback_group=self._group)
+            node.create_service(kind, name, serve, callback_group=self._room.group)
 
     # ~/detect
 
@@ -64,43 +58,22 @@ class ObjectServices:
         except PoseError as error:
             response.result = refused(str(error))
             return response
-        with self._lock:
-            self._waiting.append(asked)
-        timer = node.create_timer(
-            asked.request.timeout, lambda: self._expire(asked), self._group, clock=self._steady
-        )
-        response.result = await asked.future
-        node.destroy_timer(timer)
+        timeout = asked.request.timeout
+        response.result = await self._room.wait(asked, timeout, lambda: self._expire(asked))
         return response
 
     @property
     def is_waiting(self) -> bool:
         """A picture is wanted, whoever else listens."""
-        return bool(self._waiting)
+        return len(self._room) > 0
 
     def due(self, arrived: float) -> list[Asked]:
         """Take the requests made before a picture arrived: it shows the scene they ask about."""
-        return self._take(lambda asked: asked.request.made <= arrived)
-
-    def _take(self, chosen: Callable[[Asked], bool]) -> list[Asked]:
-        with self._lock:
-            taken = [asked for asked in self._waiting if chosen(asked)]
-            self._waiting = [asked for asked in self._waiting if asked not in taken]
-        return taken
-
-    def answer(self, future: Future, result: Any) -> None:
-        """From any thread; only the first answer counts."""
-        if not future.done():
-            future.set_result(result)
-            self._wake.trigger()
-
-    def refuse_all(self, reason: str) -> None:
-        for asked in self._take(lambda _: True):
-            self.answer(asked.future, refused(reason))
+        return self._room.take(lambda asked: asked.request.made <= arrived)
 
     def _expire(self, asked: Asked) -> None:
         seconds = f"{asked.request.timeout:g} s"
-        if self._take(lambda other: other is asked):
+        if self._room.take(lambda other: other is asked):
             why = "; ".join(self._node.diagnostics.findings()) or "the worker is still busy with another"
             self.answer(asked.future, refused(f"no picture within {seconds}: {why}"))
         else:
@@ -164,7 +137,3 @@ class ObjectServices:
         if node.state not in states:
             failure = f", it cannot be configured: {node.failure}" if node.failure else ""
             raise PoseError(f"{node.get_name()} is {node.state}, it must be {' or '.join(states)}{failure}")
-
-
-def refused(reason: str) -> SetParametersResult:
-    return SetParametersResult(successful=False, reason=reason)

@@ -7,7 +7,6 @@ with `reset()`, `stage_ms` and `device_note`; `make_output(node, publish_tf)` gi
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -17,7 +16,7 @@ from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 
 from pose_ros.config import option
-from pose_ros.errors import PoseError, TransformError
+from pose_ros.errors import TransformError
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.ros.conversions import stamp_from_ns
@@ -89,7 +88,7 @@ class PipelineNode(ManagedNode):
         if self._config.target_frame:
             self._transforms.listen()
         self.pipeline.reset()
-        self.worker = NewestWinsWorker(self._process, self._on_error, name=f"{self.get_name()} worker")
+        self.worker = NewestWinsWorker(self._process, self.report_error, name=f"{self.get_name()} worker")
         self.input = RgbdInput(self, self._input_config, self.health, self._transforms, self._on_pair)
 
     def deactivate(self) -> None:
@@ -187,10 +186,3 @@ class PipelineNode(ManagedNode):
         if target == frame.frame_id:
             return target, None
         return target, self._transforms.lookup(target, frame.frame_id, stamp_from_ns(frame.stamp_ns))
-
-    def _on_error(self, error: Exception) -> None:
-        if not self.context.ok():
-            return  # the process is going down
-        refusal = isinstance(error, PoseError)
-        text = f"frame refused: {error}" if refusal else "".join(traceback.format_exception(error))
-        self.health.report(type(error).__name__, text)

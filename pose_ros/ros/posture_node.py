@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from std_srvs.srv import Trigger
 from pose_ros.apps.posture.angles import CAMERA_UP
 from pose_ros.apps.posture.watch import Watch, WatchConfig
 from pose_ros.config import option
-from pose_ros.errors import PoseError, TransformError
+from pose_ros.errors import TransformError
 from pose_ros.ros.app_node import AppNode
 from pose_ros.ros.conversions import stamp_from_ns
 from pose_ros.ros.diagnostics import AGE, Report
@@ -60,7 +59,7 @@ class PostureNode(AppNode):
     def activate(self) -> None:
         if self._up_frame:
             self._transforms.listen()
-        self.worker = NewestWinsWorker(self._process, self._on_error, name="posture worker")
+        self.worker = NewestWinsWorker(self._process, self.report_error, name="posture worker")
         self._input = PeopleInput(self, self.worker.put, self.health)
         self._reset = self.create_service(Trigger, "~/reset", self._on_reset)
 
@@ -121,13 +120,6 @@ class PostureNode(AppNode):
         self.worker.submit(self.watch.reset)
         response.success, response.message = True, "everybody starts at 0"
         return response
-
-    def _on_error(self, error: Exception) -> None:
-        if not self.context.ok():
-            return  # the process is going down
-        refusal = isinstance(error, PoseError)
-        text = str(error) if refusal else "".join(traceback.format_exception(error))
-        self.health.report(type(error).__name__, text)
 
     def describe(self, report: Report) -> None:
         report.values |= {
