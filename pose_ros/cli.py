@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pose_ros import __version__
+from pose_ros.cli_demos import add_demos
 from pose_ros.cli_export import add_export
 from pose_ros.cli_motion import add_motion
 from pose_ros.cli_objects import add_eval_objects, add_grasps, add_objects, add_synth_objects
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-people", action="store_true", help="leave human_pose out")
     demo.add_argument("--out", type=Path, default=Path("demo_output"), help="folder to write")
     demo.set_defaults(run=_demo)
+    add_demos(commands)
 
     people = commands.add_parser("people", help="people in a source without ROS: pictures and JSON")
     people.add_argument("source", help="RGB-D folder, video, webcam index, bag or synthetic:…")
