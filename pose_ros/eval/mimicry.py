@@ -23,7 +23,7 @@ from pose_ros.skeleton import BLAZEPOSE_33
 from pose_ros.sources.truth import PersonTruth
 from pose_ros.types import Keypoints2D, Keypoints3D, Origin, People, Person, TrackState
 
-DELAYS = np.arange(0.0, 0.8, 0.005)  # s, among which the best constant one is looked for
+DELAYS = np.arange(0.0, 0.6, 0.01)  # s, among which the best constant one is looked for
 ROUNDING = 1e-6  # part of a limit
 
 
@@ -52,9 +52,9 @@ class Joints:
 
 @dataclass(frozen=True)
 class Heard:
-    """One run. images (I,): stamps of all images played. latency (P,): of each answered image, s from its stamp
-    to its command. preview: joints at the answered images' stamps. target: what was asked of the wrist for
-    each. commands: all samples in order, by arrival. arm: the robot's own joints. modes: (since, mode)."""
+    """One run. images (I,): stamps of all images played. latency (P,): s from an image's stamp to its
+    command, of those answered. preview: joints at the answered images' stamps. target: what was asked of the wrist for each.
+    commands: all samples in order, by arrival. arm: the robot's own joints. modes: (since, mode)."""
 
     images: np.ndarray
     latency: np.ndarray
@@ -237,7 +237,8 @@ def row_of(name: str, result: Mapping[str, Any]) -> list[Any]:
     r = result
     target, arm, ideal = r["target"], r["arm"], r["led_by_truth"]
     return [
-        name, f"{r['answered'] / max(r['images'], 1):.0%}", r["held"], r["latency_ms_p50"], r["latency_ms_p95"],
+        name, f"{r['answered'] / max(r['images'], 1):.0%}", r["held"],
+        r["latency_ms_p50"], r["latency_ms_p95"],
         target["wrist_mm"], target["hand_deg"], arm["wrist_mm"], arm["hand_deg"], arm.get("delay_ms"),
         arm.get("wrist_mm_delayed"), arm.get("hand_deg_delayed"), arm.get("true_hand_deg_delayed"),
         ideal["wrist_mm"], ideal.get("wrist_mm_delayed"), r["violations"],

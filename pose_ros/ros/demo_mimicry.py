@@ -162,7 +162,9 @@ class SimArm(Node):
         return Heard(
             seconds(self.images), np.array([(at - stamp) / 1e9 for stamp, at, _ in self.previews]),
             joints((p[0] for p in self.previews), (p[2] for p in self.previews)),
-            ArmPath(seconds(s for s, _ in self.targets), places.reshape(-1, 3), matrix_from_quaternion(turns)),
+            ArmPath(
+                seconds(s for s, _ in self.targets), places.reshape(-1, 3), matrix_from_quaternion(turns)
+            ),
             joints((c[0] for c in self.commands), (c[1] for c in self.commands)),
             joints((m[0] for m in self.moved), (m[1] for m in self.moved)),
             [((at - start) / 1e9, mode) for at, mode in self.modes],

@@ -42,7 +42,7 @@ WHERE = {
     "lunge": _Where(radius=0.75), "arm_raise": _Where(radius=0.7), "bend": _Where(radius=0.8),
     "kneel": _Where(turned=1.0, radius=0.6), "lie": _Where(ahead=(2.6, 4.0), radius=1.1),
     "push_up": _Where(ahead=(2.8, 4.0), turned=1.5, radius=1.2),
-    **{name: _Where(ahead=(1.9, 2.7), aside=(0.0, 0.15), turned=0.35, radius=0.7) for name in ARM_MOTIONS},
+    **{name: _Where(ahead=(2.5, 3.2), aside=(0.0, 0.12), turned=0.35, radius=0.7) for name in ARM_MOTIONS},
 }  # fmt: skip
 
 
