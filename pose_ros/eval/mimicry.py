@@ -52,9 +52,10 @@ class Joints:
 
 @dataclass(frozen=True)
 class Heard:
-    """One run. images (I,): stamps of all images played. latency (P,): s from an image's stamp to its
-    command, of those answered. preview: joints at the answered images' stamps. target: what was asked of the wrist for each.
-    commands: all samples in order, by arrival. arm: the robot's own joints. modes: (since, mode)."""
+    """One run. images (I,): stamps of all images played. latency (P,): from an image's stamp to its command,
+    of those answered. preview: joints at the answered images' stamps. target: what was asked of the wrist
+    for each. commands: all samples in order, by arrival. arm: the robot's own joints. modes: (since, mode).
+    """
 
     images: np.ndarray
     latency: np.ndarray
