@@ -283,7 +283,7 @@ def _film(node: SimArm, folder: RGBDFolder, name: str) -> Iterator[np.ndarray]:
     read = PeopleReader(node.info)
     heard = node.heard()
     # From where the operator is seen, too: the robot stands beside them as their own arm would.
-    view = OutsideCamera.at((0.35, -0.35, MOUNTED[2] - 0.1), np.radians(-15), np.radians(12), 2.1)
+    view = OutsideCamera.at((0.35, -0.35, MOUNTED[2] - 0.12), np.radians(-15), np.radians(12), 1.75)
     every = round(IMAGE_RATE / FILM_RATE)
     shown = People((), 0, "")
     for key, stamp, t in list(zip(folder.keys(), node.images, heard.images, strict=False))[::every]:
