@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,9 +220,10 @@ def demo_mimicry(
     report.write_json(out / "summary.json", summary)
     if film:
         print("making the video", flush=True)
-        pictures = list(_film(node, folder, name))
+        pictures, modes = zip(*_film(node, folder, name), strict=True)
         write_video(out / "mimicry.mp4", pictures, FILM_RATE)
-        _write_sheet(out / "mimicry.jpg", pictures)
+        led = [picture for picture, mode in zip(pictures, modes, strict=True) if mode == "following"]
+        _write_sheet(out / "mimicry.jpg", led or pictures)
     node.client.disconnect()
     print(f"\n{out}: {'mimicry.mp4, mimicry.jpg, ' if film else ''}summary.json, logs of the nodes")
     return 0
@@ -278,8 +279,8 @@ def true_hands(config: SyntheticConfig, side: str) -> np.ndarray:
     return np.swapaxes(segments[f"{side}_elbow"], -1, -2) @ segments[f"{side}_hand"]
 
 
-def _film(node: SimArm, folder: RGBDFolder, name: str) -> Iterator[np.ndarray]:
-    """What the camera saw, with what human_pose made of it, beside the robot at that moment."""
+def _film(node: SimArm, folder: RGBDFolder, name: str) -> Iterator[tuple[np.ndarray, str]]:
+    """What the camera saw, with what human_pose made of it, beside the robot at that moment; and its mode."""
     read = PeopleReader(node.info)
     heard = node.heard()
     # From where the operator is seen, too: the robot stands beside them as their own arm would.
@@ -296,13 +297,13 @@ def _film(node: SimArm, folder: RGBDFolder, name: str) -> Iterator[np.ndarray]:
         rgb, _ = view.shoot(node.client)
         left = draw_people(frame.rgb, shown, frame.camera)
         mode = heard.mode(np.array([t]))[0]
-        yield np.hstack([titled(left, "human_pose"), titled(rgb, f"{name}: {mode}   {t:4.1f} s")])
+        yield np.hstack([titled(left, "human_pose"), titled(rgb, f"{name}: {mode}   {t:4.1f} s")]), mode
 
 
-def _write_sheet(file: Path, pictures: list[np.ndarray], rows: int = 4) -> None:
+def _write_sheet(file: Path, pictures: Sequence[np.ndarray], rows: int = 4) -> None:
     """Some moments below each other, small enough for a README."""
     if not pictures:
         return
-    chosen = np.linspace(0.35 * len(pictures), len(pictures) - 1, rows).astype(int)
+    chosen = np.linspace(0, len(pictures) - 1, rows).astype(int)
     small = [cv2.resize(pictures[n], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for n in chosen]
     cv2.imwrite(str(file), np.vstack(small)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
