@@ -7,7 +7,7 @@ What the robot ought to do follows from the truth by the same mapping as in the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -166,7 +166,7 @@ def led_by_truth(
 
     What is left of the error then is the robot's own: its limits and its way of keeping them.
     """
-    mimicry = Mimicry(robot, config)
+    mimicry = Mimicry(robot, replace(config, min_face=0.0))  # truth is of joints, not of faces
     mimicry.engage(need_present=False)
     commands, answers, n = [], [], 0
     times = np.arange(t[0], t[-1] + 0.5, mimicry.dt)

@@ -60,6 +60,10 @@ class MimicryConfig:
     min_score: float = option(
         0.2, "score of shoulder, elbow and wrist below which an arm holds", range=(0.0, 1.0)
     )
+    min_face: float = option(
+        0.6, "score of nose or eyes below which all holds: with the head out of sight human_pose may take "
+        "the operator's front for the back; 0 to follow operators seen from behind", range=(0.0, 1.0),
+    )  # fmt: skip
     rate: float = option(100.0, "commands a second", unit="Hz", range=(20.0, 1000.0))
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     lock: LockConfig = field(default_factory=LockConfig)

@@ -66,6 +66,14 @@ def human_arm(person: Person, side: str, min_score: float = 0.0) -> HumanArm | s
     )  # fmt: skip
 
 
+def faceless(person: Person, min_score: float) -> str:
+    """Why nobody can tell whether the person faces the camera, "" where nose or an eye is seen."""
+    points = person.keypoints3d
+    score = points.score[0, points.skeleton.indices("nose", "left_eye", "right_eye")]
+    best = float(np.nan_to_num(score).max())
+    return "" if best >= min_score else f"the face is not seen (score {best:.2f}, below {min_score:.2f})"
+
+
 def _doubt(person: Person, side: str, min_score: float) -> str | None:
     """Why the key points of an arm cannot be relied on, None if they can."""
     points = person.keypoints3d

@@ -26,7 +26,7 @@ from pose_ros.apps.mimicry.collision import Capsules
 from pose_ros.apps.mimicry.config import MimicryConfig
 from pose_ros.apps.mimicry.errors import SolverError
 from pose_ros.apps.mimicry.hand import Grip
-from pose_ros.apps.mimicry.human_arm import head_angles, human_arm
+from pose_ros.apps.mimicry.human_arm import faceless, head_angles, human_arm
 from pose_ros.apps.mimicry.limiter import Limiter
 from pose_ros.apps.mimicry.lock import OperatorLock
 from pose_ros.apps.mimicry.part import Part
@@ -139,6 +139,9 @@ class Mimicry:
             self._hold(name, reason, "unknown joints")
         if reason := self._forbidden(now):
             self._hold_all(reason, "clutch or deviation", soft=True)
+            return found
+        if reason := faceless(found, self.config.min_face):
+            self._hold_all(reason, "face unseen", soft=True)
             return found
         self._aim(arms, head, now)
         return found

@@ -51,6 +51,12 @@ def make_person(
         for part, at in (("index", [0.03, 0, -0.09]), ("pinky", [-0.03, 0, -0.08]),
                          ("thumb", [0.04 + 0.05 * grip, 0, -0.08])):  # fmt: skip
             points[f"{side}_{part}"] = hand.apply(np.array(at))
+    for name, at in (
+        ("nose", [0.1, 0, 0]),
+        ("left_eye", [0.08, 0.03, 0.03]),
+        ("right_eye", [0.08, -0.03, 0.03]),
+    ):
+        points[name] = frames["head"].apply(np.array(at))
     camera = RigidTransform(OPTICAL_FROM_WORLD, np.zeros(3)) @ world_from_chest
     k = len(BLAZEPOSE_33)
     xyz = np.full((1, k, 3), np.nan)

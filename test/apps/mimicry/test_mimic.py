@@ -149,6 +149,22 @@ def test_after_a_blink_it_goes_on_after_a_loss_it_starts_softly():
     assert clock.mode is Mode.ALIGNING
 
 
+def test_without_a_face_it_holds_and_starts_softly_when_the_face_is_back():
+    """With the head out of the picture front was taken for back: the arm went 0.7 m astray."""
+    clock = Clockwork().until(Mode.FOLLOWING, somebody())
+    headless = somebody()
+    score = np.array(headless.keypoints3d.score)
+    score[0, headless.keypoints3d.skeleton.indices("nose", "left_eye", "right_eye")] = 0.54
+    headless = replace(headless, keypoints3d=replace(headless.keypoints3d, score=score))
+    for _ in range(10):
+        clock.frame(headless)
+    assert clock.mode is Mode.HOLDING
+    assert "face" in clock.commands[-1].reason
+    assert not clock.commands[-1].v.any()
+    clock.frame(somebody())
+    assert clock.mode is Mode.ALIGNING
+
+
 def test_nobody_else_ever_takes_over():
     clock = Clockwork().until(Mode.FOLLOWING, somebody())
     other = somebody("p2", place=at(1.0))

@@ -99,7 +99,7 @@ KILLED = """
 import os, signal, sys, time
 sys.path[:0] = [sys.argv[2], sys.argv[3]]
 from pathlib import Path
-from test_bag import TEXT, cdr
+from test_record_bag import TEXT, cdr
 from pose_ros.apps.record.bag import BagTopic, BagWriter
 writer = BagWriter(Path(sys.argv[1]))
 channel = writer.add_topic(BagTopic("/a", "std_msgs/msg/String", TEXT))
