@@ -102,7 +102,13 @@ class ObjectTracker:
     def update(self, view: View, stamp_ns: int) -> None:
         """Bring every track to this frame."""
         keep = self.config.keep_lost * SECOND_NS
-        self.tracks = [track for track in self.tracks if stamp_ns - track.seen_ns <= keep]
+        # Whoever was seen in the latest frame is looked for once, however long that was ago: a search or a
+        # camera may have taken longer than what is lost is kept for.
+        self.tracks = [
+            track
+            for track in self.tracks
+            if track.state is TrackState.TRACKED or stamp_ns - track.seen_ns <= keep
+        ]
         if not self.tracks:
             return
         fit = self._fitted(view, self.tracks, stamp_ns)

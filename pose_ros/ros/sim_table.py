@@ -52,7 +52,8 @@ class TableNode(Node):
         self._info = self.create_publisher(CameraInfo, "camera_info", qos)
         self._joints = self.create_publisher(JointState, "joint_states", qos)
         self._tf, self._tf_messages = self.create_publisher(TFMessage, "/tf", 100), TFMessages()
-        self.detections: dict[int, list[ObjectSighting]] = {}  # stamp -> what was found
+        self.detections: dict[int, list[ObjectSighting]] = {}  # stamp -> what was found, since the search
+        self._since = 0  # ns
         self.grasps: list[Any] = []  # moveit_msgs/Grasp, of everything that was planned
         self.models: dict[str, Any] = {}
         self.diagnosis: dict[str, str] = {}
@@ -94,7 +95,9 @@ class TableNode(Node):
         """Search the next picture for all objects."""
         self._call(self._reset, Trigger.Request(), 20.0)
         answer = self._call(self._detect, _request(timeout=timeout), timeout + 10).result
-        self.detections.clear()  # those of pictures before the search
+        # Older messages may still be on their way: only pictures from now on show what was found.
+        self._since = self.get_clock().now().nanoseconds
+        self.detections.clear()
         return answer
 
     def plan(self, object: str, timeout: float) -> SetParametersResult:
@@ -135,9 +138,9 @@ class TableNode(Node):
         self._depth.publish(message_from_depth(frame.depth, stamp, FRAME_ID))
 
     def _on_detections(self, message: Detection3DArray) -> None:
-        self.detections[stamp_to_ns(message.header.stamp)] = [
-            ObjectSighting.of(one) for one in message.detections
-        ]
+        stamp = stamp_to_ns(message.header.stamp)
+        if stamp > self._since:
+            self.detections[stamp] = [ObjectSighting.of(one) for one in message.detections]
 
     def _on_models(self, message: String) -> None:
         self.models = json.loads(message.data)
