@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import rclpy
 
+from pose_ros.errors import PoseError
 from pose_ros.eval import report
 from pose_ros.eval.grasp_tries import (
     LIFT,
@@ -37,7 +38,7 @@ from pose_ros.ros.sim_process import check_alive, node_process
 from pose_ros.ros.sim_table import WORLD, TableNode
 from pose_ros.sim.camera import OutsideCamera
 from pose_ros.sim.engine import connect
-from pose_ros.sim.film import Tape, titled, write_video
+from pose_ros.sim.film import Still, Tape, titled, write_video
 from pose_ros.sim.reach import Pick
 from pose_ros.sim.table import Table, TableConfig, make_shelf
 from pose_ros.sources.source import FIRST_STAMP_NS
@@ -49,6 +50,7 @@ DETECT, PLAN = 60.0, 120.0  # s
 SETTLED = 2  # pictures in which all objects are found before anything is planned
 FILMED = 6  # tables that the video shows
 RATE = 15.0  # Hz of the video
+SIZE = (480, 360)  # px of each of its halves
 JOINTS_EVERY = 8  # steps of the physics between joint_states
 MADE_HERE = ("shelf", "summary.json", "grasp.mp4", "grasp.jpg", "object_pose.log", "grasp.log")
 GREEN, BLUE = (60, 220, 60), (70, 140, 255)
@@ -114,9 +116,9 @@ def demo_grasp(out: Path, tables: int = 5, seed: int = 1, config: TableConfig | 
     print(f"\n{table_of(summary)}" if tries else "\nno table had anything to hold")
     report.write_json(out / "summary.json", summary | {"tries": [asdict(one) for one in tries]})
     print("making the video", flush=True)
-    pictures = list(_film(clips[:FILMED]))
-    write_video(out / "grasp.mp4", pictures, RATE)
-    _write_sheet(out / "grasp.jpg", pictures)
+    kept: list[np.ndarray] = []
+    write_video(out / "grasp.mp4", _film(clips[:FILMED], kept), RATE)
+    _write_sheet(out / "grasp.jpg", kept)
     for clip in clips:
         clip.table.close()
     print(f"\n{out}: grasp.mp4, grasp.jpg, summary.json, logs of the nodes")
@@ -143,7 +145,7 @@ def _pick_one(node: TableNode, known: Known, table: Table) -> Clip | None:
     # That which is of no known object is told by the distance from those that were found.
     labels = np.zeros(frames[0].depth.shape, np.uint8)
     points, _, unknown = cloud_of(known, table, frames[-1], seen, labels)
-    tape = Tape(table.arm, [body.number for body in table.bodies.values()])
+    tape = Tape(table.arm, [body.number for body in table.bodies.values()], RATE)
     steps = 0
 
     def on_step() -> None:
@@ -171,16 +173,17 @@ def _seen(node: TableNode) -> dict[str, Seen]:
 
 
 def _picks(node: TableNode, label: str) -> list[Pick]:
-    """The latest grasps of an object, best first, from moveit_msgs/Grasp."""
+    """The latest grasps of an object, best first, from moveit_msgs/Grasp; none where none come."""
+    with contextlib.suppress(PoseError):
+        node.wait(lambda: latest_of(node.grasps, label), "grasp/grasps", 2.0)
+    return [_pick_of(one) for one in latest_of(node.grasps, label)]
 
-    def latest() -> list[Any]:
-        mine = [one for one in node.grasps if one.id.startswith(f"{label}_")]
-        stamps = [(s := one.grasp_pose.header.stamp).sec * 10**9 + s.nanosec for one in mine]
-        return [one for one, stamp in zip(mine, stamps, strict=True) if stamp == max(stamps)]
 
-    with contextlib.suppress(Exception):
-        node.wait(latest, "grasp/grasps", 2.0)
-    return [_pick_of(one) for one in latest()]
+def latest_of(grasps: Sequence[Any], label: str) -> list[Any]:
+    """Of grasps as they came, those of the object's latest stamp."""
+    mine = [one for one in grasps if one.id.startswith(f"{label}_")]
+    stamps = [(s := one.grasp_pose.header.stamp).sec * 10**9 + s.nanosec for one in mine]
+    return [one for one, stamp in zip(mine, stamps, strict=True) if stamp == max(stamps)]
 
 
 def _pick_of(message: Any) -> Pick:
@@ -232,33 +235,46 @@ def draw_seen(
     return picture
 
 
-def _film(clips: list[Clip]) -> Iterator[np.ndarray]:
-    """What the camera saw beside the robot from outside."""
+def _film(clips: list[Clip], kept: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """What the camera saw beside the robot from outside. kept: a grasp and a lift of each go there, too."""
     for n, clip in enumerate(clips, 1):
         table, one = clip.table, clip.result
         camera = _outside(table)
-        left = titled(clip.seen, f"table {n}: what the camera saw, what was found (boxes), the grasp (red)")
-        stills = clip.tape.stills[:: max(round(clip.tape.rate / RATE), 1)]
+        left = titled(cv2.resize(clip.seen, SIZE, interpolation=cv2.INTER_AREA), f"table {n}: what was found")
+        stills = clip.tape.stills or [clip.tape.still(0.0)]
+        lowest = int(np.argmin([_height(clip, still) for still in stills]))
         verdict = "lifted" if one.lifted else one.failure
-        for k, still in enumerate(stills or [clip.tape.still(0.0)]):
+        for k, still in enumerate(stills):
             clip.tape.show(still)
-            done = k > len(stills) - 2 * RATE
             rgb, _ = camera.shoot(table.client)
+            done = k > len(stills) - 1.3 * RATE
             text = f"{one.name}{f': {verdict}' if done else ''}   {still.seconds:4.1f} s"
-            yield np.hstack([left, titled(rgb, text)])
+            picture = np.hstack([left, titled(rgb, text)])
+            if k in (lowest, len(stills) - 1):
+                kept.append(picture)
+            yield picture
+
+
+def _height(clip: Clip, still: Still) -> float:
+    """m of the hand above the table."""
+    clip.tape.show(still)
+    return float(clip.table.arm.pose().translation[2])
 
 
 def _outside(table: Table) -> OutsideCamera:
     """A view from aside on both the robot and the table."""
     base = table.arm.base.translation
-    azimuth = np.arctan2(base[1], base[0]) + np.radians(75)
-    return OutsideCamera.at((*(0.45 * base[:2]).tolist(), 0.2), azimuth, 0.42, 1.35)
+    azimuth = np.arctan2(base[1], base[0]) + np.radians(80)
+    return OutsideCamera.at((*(0.4 * base[:2]).tolist(), 0.25), azimuth, 0.45, 1.3, *SIZE)
 
 
-def _write_sheet(file: Path, pictures: list[np.ndarray], rows: int = 3) -> None:
-    """Some moments below each other, small enough for a README."""
+def _write_sheet(file: Path, pictures: list[np.ndarray], tables: int = 3) -> None:
+    """The grasp and the lift of some tables, small enough for a README."""
     if not pictures:
         return
-    chosen = np.linspace(0.3 * len(pictures) / rows, len(pictures) - 1, rows).astype(int)
-    small = [cv2.resize(pictures[n], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA) for n in chosen]
-    cv2.imwrite(str(file), np.vstack(small)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    rows = [
+        np.hstack([before, after[:, SIZE[0] :]])
+        for before, after in zip(pictures[::2], pictures[1::2], strict=False)
+    ]
+    sheet = cv2.resize(np.vstack(rows[:tables]), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(file), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
