@@ -120,6 +120,15 @@ def test_who_is_gone_for_long_is_forgotten():
     assert not tracker.tracks
 
 
+def test_a_pause_longer_than_lost_ones_are_kept_forgets_nobody_who_was_in_sight():
+    """A search may take longer than that: what it found is looked for once more, whenever that is."""
+    pose = random_pose(np.random.default_rng(1))
+    tracker = tracker_of(("box", pose), config=TrackConfig(keep_lost=0.2))
+    follow(tracker, [("box", pose)], 1)
+    follow(tracker, [("box", pose)], 31)  # a second later
+    assert [(track.id, track.state) for track in tracker.tracks] == [("box_1", TrackState.TRACKED)]
+
+
 def test_ids_are_unique_and_counted_for_each_label():
     places = [RigidTransform(np.eye(3), np.array([x, y, 0.7])) for x in (-0.2, 0, 0.2) for y in (-0.1, 0.1)]
     names = ["bracket", "box"] * 3
