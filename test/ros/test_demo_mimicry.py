@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pose_ros.errors import PoseError
+from pose_ros.ros import demo_mimicry as module
 from pose_ros.ros.demo_mimicry import demo_mimicry, true_hands
 from pose_ros.sources.synthetic.scene import SyntheticConfig
 
@@ -27,7 +28,10 @@ def test_true_hands_turn_against_their_forearms():
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pybullet") is None, reason="pybullet is not installed")
-def test_an_arm_follows_a_person_within_its_limits(tmp_path, weights_of):
+def test_an_arm_follows_a_person_within_its_limits(tmp_path, weights_of, ros, monkeypatch):
+    # The test's own context is running; the demo's init and shutdown are not needed.
+    monkeypatch.setattr(module.rclpy, "init", lambda: None)
+    monkeypatch.setattr(module.rclpy, "try_shutdown", lambda: None)
     for name in ("blazepose_detector", "blazepose_full"):
         weights_of(name)
     assert demo_mimicry(tmp_path, "xarm6", "circles", seed=3, seconds=100 / 30) == 0
