@@ -48,6 +48,7 @@ class Keypoints2D:
 
     xy: (N,K,2) px of the input image. score: (N,K) in [0,1]. box_xyxy: (N,4) px.
     xyz_root: optional (N,K,3) m relative to the mid-hip, axes of the optical frame.
+    mask: optional (N,H,W) bool, the pixels of each person that are in sight.
     """
 
     xy: np.ndarray
@@ -55,6 +56,7 @@ class Keypoints2D:
     box_xyxy: np.ndarray
     skeleton: Skeleton
     xyz_root: np.ndarray | None = None
+    mask: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         people, joints = len(self.xy), len(self.skeleton)
@@ -63,6 +65,8 @@ class Keypoints2D:
         check_shape("box_xyxy", self.box_xyxy, (people, 4))
         if self.xyz_root is not None:
             check_shape("xyz_root", self.xyz_root, (people, joints, 3))
+        if self.mask is not None:
+            check_shape("mask", self.mask, (people, "H", "W"))
 
     @classmethod
     def empty(cls, skeleton: Skeleton) -> Keypoints2D:
@@ -74,20 +78,27 @@ class Keypoints2D:
 
     def joined(self, other: Keypoints2D) -> Keypoints2D:
         """These people and then the others, who must be of the same skeleton and kind."""
-        both = self.xyz_root is not None and other.xyz_root is not None
         return Keypoints2D(
             np.concatenate([self.xy, other.xy]),
             np.concatenate([self.score, other.score]),
             np.concatenate([self.box_xyxy, other.box_xyxy]),
             self.skeleton,
-            np.concatenate([self.xyz_root, other.xyz_root]) if both else None,
+            _both(self.xyz_root, other.xyz_root),
+            _both(self.mask, other.mask),
         )
 
     def select(self, chosen: np.ndarray | list[int]) -> Keypoints2D:
         """The people at these positions, in this order."""
         chosen = np.asarray(chosen, dtype=int)
         root = None if self.xyz_root is None else self.xyz_root[chosen]
-        return Keypoints2D(self.xy[chosen], self.score[chosen], self.box_xyxy[chosen], self.skeleton, root)
+        mask = None if self.mask is None else self.mask[chosen]
+        return Keypoints2D(
+            self.xy[chosen], self.score[chosen], self.box_xyxy[chosen], self.skeleton, root, mask
+        )
+
+
+def _both(first: np.ndarray | None, then: np.ndarray | None) -> np.ndarray | None:
+    return None if first is None or then is None else np.concatenate([first, then])
 
 
 class Origin(IntEnum):
