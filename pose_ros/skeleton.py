@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from pose_ros.errors import ConfigError, unknown
 
@@ -99,6 +100,22 @@ BLAZEPOSE_33 = Skeleton(
                 ("ankle", "heel"), ("heel", "foot_index"), ("ankle", "foot_index"),
             )
         ),
+    ),
+)  # fmt: skip
+
+_FINGERS = {
+    "thumb": ("cmc", "mcp", "ip", "tip"),
+    **{finger: ("mcp", "pip", "dip", "tip") for finger in ("index", "middle", "ring", "pinky")},
+}
+# One hand: joints as anatomy names them, in MediaPipe's order.
+HAND_21 = Skeleton(
+    "hand_21",
+    ("wrist", *(f"{finger}_{joint}" for finger, joints in _FINGERS.items() for joint in joints)),
+    (
+        *((f"{finger}_{a}", f"{finger}_{b}") for finger, joints in _FINGERS.items()
+          for a, b in pairwise(joints)),
+        ("wrist", "thumb_cmc"), ("wrist", "index_mcp"), ("wrist", "pinky_mcp"),
+        ("index_mcp", "middle_mcp"), ("middle_mcp", "ring_mcp"), ("ring_mcp", "pinky_mcp"),
     ),
 )  # fmt: skip
 

@@ -7,11 +7,11 @@ from enum import IntEnum
 
 import numpy as np
 
-from pose_ros.errors import FrameError, ShapeError
+from pose_ros.errors import FrameError, ShapeError, unknown
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 from pose_ros.shapes import check_shape
-from pose_ros.skeleton import Skeleton
+from pose_ros.skeleton import HAND_21, Skeleton
 
 
 @dataclass(frozen=True)
@@ -162,13 +162,38 @@ class TrackState(IntEnum):
 
 
 @dataclass(frozen=True)
+class Hand:
+    """One hand of one person: HAND_21's joints, of exactly this hand (N = 1).
+
+    side: left or right, of the person. score: in [0,1], of there being a hand. camera_from_palm: None where no
+    depth is known; its origin is halfway from the wrist to the middle finger's knuckle, -z points along the
+    palm to that knuckle, x from the little finger's side to the index finger's: so it has the axes of a wrist
+    of REP-155's human_description, and a palm's inner side looks along -y (left) or y (right).
+    """
+
+    side: str
+    score: float
+    keypoints2d: Keypoints2D
+    keypoints3d: Keypoints3D
+    camera_from_palm: RigidTransform | None
+
+    def __post_init__(self) -> None:
+        if self.side not in ("left", "right"):
+            raise ShapeError(unknown("side of a hand", self.side, ("left", "right")))
+        for keypoints in (self.keypoints2d, self.keypoints3d):
+            if keypoints.skeleton != HAND_21 or len(keypoints) != 1:
+                skeleton, n = keypoints.skeleton.name, len(keypoints)
+                raise ShapeError(f"a hand has one {HAND_21.name}, got {n} of {skeleton}")
+
+
+@dataclass(frozen=True)
 class Person:
     """One tracked person.
 
     keypoints2d, keypoints3d: of exactly this person (N = 1). camera_from_joint: frame name
     (e.g. ``body``, ``left_elbow``) -> pose in the optical frame, axes as REP-155's
     human_description. twist_unobservable: names of the frames whose rotation about their own bone
-    cannot be seen.
+    cannot be seen. hands: those that were found, at most one a side, where hands are asked for.
     """
 
     id: str
@@ -178,6 +203,7 @@ class Person:
     keypoints3d: Keypoints3D
     camera_from_joint: dict[str, RigidTransform]
     twist_unobservable: frozenset[str] = frozenset()
+    hands: tuple[Hand, ...] = ()
 
 
 @dataclass(frozen=True)
