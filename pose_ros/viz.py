@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pose_ros.geometry.camera import PinholeCamera
-from pose_ros.types import Origin, People, Person, TrackState
+from pose_ros.types import Keypoints2D, Origin, People, Person, TrackState
 
 LEFT, RIGHT, MIDDLE = (255, 140, 40), (60, 150, 255), (235, 235, 235)
 VISIBLE = 0.3  # key points below this score are not drawn
@@ -33,10 +33,33 @@ def draw_people(rgb: np.ndarray, people: People, camera: PinholeCamera | None = 
     return picture
 
 
+def draw_keypoints(rgb: np.ndarray, keypoints: Keypoints2D) -> np.ndarray:
+    """Copy of the image (H,W,3) with what an estimator sees: skeletons, dots by person, masks as a tint."""
+    picture = np.ascontiguousarray(rgb).copy()
+    names = keypoints.skeleton.joints
+    for n, (xy, score, box) in enumerate(zip(keypoints.xy, keypoints.score, keypoints.box_xyxy, strict=True)):
+        color = color_of(str(n))
+        if keypoints.mask is not None:
+            mine = keypoints.mask[n]
+            picture[mine] = (0.6 * picture[mine] + 0.4 * np.array(color)).astype(np.uint8)
+        thick = _thickness(box)
+        at = np.nan_to_num(xy).clip(-1e4, 1e4).round().astype(int)
+        seen = (score >= VISIBLE) & np.isfinite(xy).all(-1)
+        for a, b in keypoints.skeleton.bone_indices:
+            if seen[a] and seen[b]:
+                cv2.line(picture, at[a], at[b], _side_color(names[a], names[b]), thick, cv2.LINE_AA)
+        for k in np.flatnonzero(seen):
+            cv2.circle(picture, at[k], thick + 1, color, cv2.FILLED, cv2.LINE_AA)
+    return picture
+
+
+def _thickness(box: np.ndarray) -> int:
+    return int(np.clip(np.linalg.norm(box[2:] - box[:2]) / 150, 1, 4))
+
+
 def _draw_person(picture: np.ndarray, person: Person, camera: PinholeCamera | None) -> None:
     keypoints, joints = person.keypoints2d, person.keypoints3d
-    size = np.linalg.norm(keypoints.box_xyxy[0, 2:] - keypoints.box_xyxy[0, :2])
-    thick = int(np.clip(size / 150, 1, 4))
+    thick = _thickness(keypoints.box_xyxy[0])
     seen = (keypoints.score[0] >= VISIBLE) & np.isfinite(keypoints.xy[0]).all(-1)
     xy = keypoints.xy[0]
     if camera is not None:

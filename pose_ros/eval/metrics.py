@@ -104,6 +104,37 @@ def pck(xyz: np.ndarray, truth: np.ndarray, threshold: float) -> float:
     return float(np.mean(error <= threshold)) if error.size else np.nan
 
 
+def torso_size(truth_xy: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Size (…) px of people with COCO-17 joints (…,17,2), known (…,17): what PCK in an image is measured by.
+
+    The mean of the torso's diagonals, shoulder to opposite hip; where it is not known whole, 0.4 of the
+    longer side of the box about what is known (a standing adult's ratio); NaN where nothing is.
+    Source: Sapp & Taskar, "MODEC" (CVPR 2013), with one of its diagonals.
+    """
+    one, other = (
+        COCO_17.indices(*pair) for pair in (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
+    )
+    diagonals = [np.linalg.norm(truth_xy[..., a, :] - truth_xy[..., b, :], axis=-1) for a, b in (one, other)]
+    whole = known[..., [*one, *other]].all(-1)
+    shown = known[..., None]
+    high = np.where(shown, truth_xy, -np.inf).max(-2)
+    low = np.where(shown, truth_xy, np.inf).min(-2)
+    side = np.where(known.any(-1), (high - low).max(-1), np.nan)
+    return np.where(whole, np.mean(diagonals, axis=0), 0.4 * side)
+
+
+def pck_2d(
+    xy: np.ndarray, truth_xy: np.ndarray, labelled: np.ndarray, size: np.ndarray, share: float = 0.2
+) -> float:
+    """Share of the labelled (…,K) joints whose estimate xy (…,K,2) px lies within `share` of size (…) px.
+
+    A missing estimate (NaN) is wrong. NaN where no joint is labelled.
+    Source: Yang & Ramanan, "Articulated human detection" (TPAMI 2013), here by the torso (see torso_size).
+    """
+    near = joint_error(xy, truth_xy) <= share * size[..., None]
+    return float(np.mean(near[labelled])) if labelled.any() else np.nan
+
+
 def align_similarity(xyz: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """The points (…,K,3) moved, turned and scaled (no mirror) to lie closest to truth (…,K,3).
 

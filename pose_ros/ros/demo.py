@@ -70,6 +70,7 @@ def demo(source: str, out: Path, models: str | None = None, people: bool = True)
     summary = {"source": source, "images": len(recorder.images)}
     if people:
         summary |= summarize(recorder, score)
+        summary["pictures"] = len(list((out / ALBUMS["people"]).glob("*.jpg")))
     if models is not None:
         summary["objects"] = summarize_objects(recorder, played)
     (out / "summary.json").write_text(json.dumps(summary, indent=1))

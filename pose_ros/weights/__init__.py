@@ -16,6 +16,8 @@ from pose_ros.errors import WeightsError, unknown
 from pose_ros.weights.registry import DEFAULT, WEIGHTS, Weights
 from pose_ros.weights.sources import Source, extract
 
+SHIPPED = Path(__file__).parent / "files"  # networks of our own
+
 __all__ = ["DEFAULT", "WEIGHTS", "Weights", "cache_dir", "get", "is_cached", "names_of", "path_of", "table"]
 
 
@@ -38,7 +40,8 @@ def path_of(name: str | Path) -> Path:
     weights = _registered(name)
     path = _cached_path(name)
     if not path.is_file():
-        raise WeightsError(f"the weights {name} are not in {cache_dir()}: run `pose_ros weights get {name}`")
+        mend = f"run `pose_ros weights get {name}`" if weights.sources else "install pose_ros again"
+        raise WeightsError(f"the weights {name} are not in {path.parent}: {mend}")
     _verify(name, path, weights)
     return path
 
@@ -52,6 +55,8 @@ def get(name: str, progress: bool = True) -> Path:
     path = _cached_path(name)
     if path.is_file() and _fault(path, weights) is None:
         return path
+    if not weights.sources:
+        return path_of(name)  # says what is wrong
     failures = []
     for source, _ in weights.sources:
         try:
@@ -92,7 +97,7 @@ def _registered(name: str) -> Weights:
 
 
 def _cached_path(name: str) -> Path:
-    return cache_dir() / f"{name}{WEIGHTS[name].suffix}"
+    return (cache_dir() if WEIGHTS[name].sources else SHIPPED) / f"{name}{WEIGHTS[name].suffix}"
 
 
 def _fetch(source: Source, progress: bool) -> None:
@@ -120,7 +125,13 @@ def _verify(name: str, path: Path, weights: Weights) -> None:
     fault = _fault(path, weights)
     if fault is not None:
         raise WeightsError(
-            f"{path}: {fault}. Run `pose_ros weights get {name}` to replace it, or give your own file's path"
+            f"{path}: {fault}. "
+            + (
+                f"Run `pose_ros weights get {name}` to replace it"
+                if weights.sources
+                else "Install pose_ros again"
+            )
+            + ", or give your own file's path"
         )
 
 

@@ -21,6 +21,7 @@ class Weights:
     """One file.
 
     sources: (where, member) tried in this order; member "" is the download itself, "a!b" is b in the zip a.
+    Without any the file is part of this package, its model card beside it (weights/files).
     size: in bytes. input_range: what black and white are for the network. note: its input and outputs.
     """
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pose_ros.eval import metrics
+from pose_ros.skeleton import COCO_17
 
 RNG = np.random.default_rng(0)
 
@@ -188,3 +189,32 @@ def test_jitter_does_not_bridge_gaps():
     track[4] = np.nan
     assert metrics.jitter(track) == 0
     assert np.isnan(metrics.jitter(track[:2]))
+
+
+def test_pck_in_an_image_is_measured_by_the_torso():
+    rng = np.random.default_rng(4)
+    truth = rng.uniform(0, 100, (3, 17, 2))
+    known = np.ones((3, 17), bool)
+    size = metrics.torso_size(truth, known)
+    left, right = COCO_17.indices("left_shoulder", "right_hip"), COCO_17.indices("right_shoulder", "left_hip")
+    for n in range(3):
+        diagonals = [np.linalg.norm(truth[n, a] - truth[n, b]) for a, b in (left, right)]
+        assert size[n] == pytest.approx(np.mean(diagonals))
+    away = rng.normal(size=(3, 17, 2))
+    away *= size[:, None, None] / np.linalg.norm(away, axis=-1, keepdims=True)
+    assert metrics.pck_2d(truth + 0.199 * away, truth, known, size) == 1
+    assert metrics.pck_2d(truth + 0.201 * away, truth, known, size) == 0
+    # Another unit changes nothing; a missing joint is wrong; joints nobody has labelled do not count.
+    assert metrics.pck_2d(3 * (truth + 0.199 * away), 3 * truth, known, 3 * size) == 1
+    missing = truth.copy()
+    missing[0, 0] = np.nan
+    assert metrics.pck_2d(missing, truth, known, size) == pytest.approx(50 / 51)
+    known[0, 0] = False
+    assert metrics.pck_2d(missing, truth, known, size) == 1
+
+
+def test_a_torso_that_is_not_whole_has_the_size_of_the_box():
+    truth, known = np.zeros((1, 17, 2)), np.zeros((1, 17), bool)
+    truth[0, :2], known[0, :2] = [[10, 10], [20, 60]], True
+    assert metrics.torso_size(truth, known)[0] == pytest.approx(0.4 * 50)
+    assert np.isnan(metrics.torso_size(truth, np.zeros((1, 17), bool))[0])

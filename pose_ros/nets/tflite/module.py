@@ -57,6 +57,11 @@ class GraphModule(nn.Module):
             self._recording(self._size)
         self.eval()
 
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the file's operators bring along, shapes and indices left out."""
+        return sum(data.numel() for data in self._constants.values() if data.is_floating_point())
+
     @torch.inference_mode()
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         size = tuple(image.shape[2:])
