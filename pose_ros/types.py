@@ -165,7 +165,7 @@ class TrackState(IntEnum):
 class Hand:
     """One hand of one person: HAND_21's joints, of exactly this hand (N = 1).
 
-    side: left or right, of the person. score: in [0,1], of there being a hand. camera_from_palm: None where no
+    side: left or right, of the person. score: in [0,1], of there being one. camera_from_palm: None where no
     depth is known; its origin is halfway from the wrist to the middle finger's knuckle, -z points along the
     palm to that knuckle, x from the little finger's side to the index finger's: so it has the axes of a wrist
     of REP-155's human_description, and a palm's inner side looks along -y (left) or y (right).
