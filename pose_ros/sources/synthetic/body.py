@@ -45,10 +45,17 @@ class Body:
 
     def pose(self, segments: Mapping[str, np.ndarray], position: np.ndarray) -> PosedBody:
         """Segment rotations (T,3,3) with the rig's root at `position` (T,3) m."""
-        # Rotation of every segment away from the rest pose, then of every bone.
+        vertices, _ = self.skin(self.turned_bones(segments), position)
+        joints = self._regress(vertices)
+        return PosedBody(rep103(vertices), joints, _rotations(segments, joints))
+
+    def turned_bones(self, segments: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(T,B,3,3): every bone's rotation away from the rest pose."""
         turned = {name: segments[name] @ self.rest_frames[name].T for name in SEGMENTS}
-        bones = [_between(turned, *segments_of(bone)) for bone in self.model.bones]
-        turned_bones = np.stack(bones, axis=1)
+        return np.stack([_between(turned, *segments_of(bone)) for bone in self.model.bones], axis=1)
+
+    def skin(self, turned_bones: np.ndarray, position: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+        """Vertices (T,V,3), in anny's axes, and heads of the bones (T,B,3) m, in ours."""
         to_anny = REP103_FROM_ANNY.T @ turned_bones @ REP103_FROM_ANNY
         rest_poses = self._rest["rest_bone_poses"]
         deltas = torch.zeros(len(position), len(self.model.bones), 4, 4, dtype=rest_poses.dtype)
@@ -56,12 +63,11 @@ class Body:
         deltas[..., :3, :3] = torch.from_numpy(to_anny).to(rest_poses.dtype) @ rest_poses[..., :3, :3]
         deltas[:, 0, :3, 3] = torch.from_numpy(position @ REP103_FROM_ANNY).to(rest_poses.dtype)
         with torch.no_grad():
-            transforms, _ = self.model.anny.get_bone_transforms(deltas, rest_poses, "world-orient")
+            transforms, poses = self.model.anny.get_bone_transforms(deltas, rest_poses, "world-orient")
             vertices = self.model.anny.get_skinned_vertices(
                 self._rest["rest_vertices"].expand(len(position), -1, -1), transforms
             )
-        joints = self._regress(vertices)
-        return PosedBody(rep103(vertices), joints, _rotations(segments, joints))
+        return vertices, rep103(poses[..., :3, 3])
 
     def _regress(self, vertices: torch.Tensor) -> dict[str, np.ndarray]:
         """COCO-17 by anny's own regressor, and pelvis, neck and head as the middles between pairs of them."""
