@@ -1,4 +1,4 @@
-"""What is done to a picture before it is learnt from: pure functions of the picture and, where random, of rng.
+"""What is done to a picture before it is learnt from: pure functions of picture and, where random, rng.
 
 Joints, masks and pixels always move together. What leaves the picture is no longer labelled; what something
 covers is no longer visible.
@@ -105,7 +105,7 @@ def blurred(picture: TrainingPicture, rng: np.random.Generator) -> TrainingPictu
         length, angle = int(rng.integers(3, 10)), rng.uniform(0, np.pi)
         kernel = np.zeros((length, length), np.float32)
         middle, way = (length - 1) / 2, np.array([np.cos(angle), np.sin(angle)]) * (length - 1) / 2
-        ends = [tuple(int(round(v)) for v in middle + sign * way) for sign in (-1, 1)]
+        ends = [tuple(round(v) for v in middle + sign * way) for sign in (-1, 1)]
         cv2.line(kernel, *ends, 1.0)
         return picture.repainted(cv2.filter2D(rgb, -1, kernel / kernel.sum()))
     height, width = rgb.shape[:2]

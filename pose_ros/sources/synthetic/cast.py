@@ -63,10 +63,7 @@ class Actor:
         """T frames of the person, soles on the floor: the body, and what is to be drawn of it."""
         pose = self.pose(times)
         body = self.body.pose(pose.segments(), np.zeros((len(times), 3)))
-        normals = [mesh().normals(vertices) for vertices in body.vertices]
-        clothed = [
-            v + n * self.outfit.thickness[:, None] for v, n in zip(body.vertices, normals, strict=True)
-        ]
+        clothed, normals = dressed(body, self.outfit)
         joints = body.joints
         held = (joints["left_ankle"] + joints["right_ankle"]) / 2 if pose.on_feet else joints["pelvis"]
         floor = np.array([vertices[:, 2].min() for vertices in clothed])
@@ -81,6 +78,13 @@ class Actor:
             for vertices, normal, move in zip(clothed, normals, shift, strict=True)
         ]
         return placed, figures
+
+
+def dressed(body: PosedBody, outfit: Outfit) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each of T frames the clothed vertices (V,3) m and their unit normals (V,3)."""
+    normals = [mesh().normals(vertices) for vertices in body.vertices]
+    clothed = [v + n * outfit.thickness[:, None] for v, n in zip(body.vertices, normals, strict=True)]
+    return clothed, normals
 
 
 def choose_cast(rng: np.random.Generator, people: int, motion: str, times: np.ndarray) -> list[Actor]:

@@ -67,10 +67,19 @@ def mesh() -> Mesh:
 class Renderer:
     """A room seen by a camera that stands still: the room is drawn once, people every frame."""
 
-    def __init__(self, room: Room, camera: PinholeCamera, world_from_camera: RigidTransform) -> None:
+    def __init__(
+        self,
+        room: Room,
+        camera: PinholeCamera,
+        world_from_camera: RigidTransform,
+        lamps: Sequence[Lamp] | None = None,
+    ) -> None:
+        """`lamps`: the room's, where they are known already."""
         self.room, self.view = room, View(camera, world_from_camera)
         self.mesh = mesh()
-        self._lamps = [Lamp(position, strength, room.solids) for position, strength in room.lights]
+        if lamps is None:
+            lamps = [Lamp(position, strength, room.solids) for position, strength in room.lights]
+        self._lamps = list(lamps)
         self._rays = self.view.rays().reshape(3, -1).T
         self._draw_room()
 

@@ -98,19 +98,20 @@ class SyntheticSource(Source):
             name: quaternion_from_matrix(camera_from_world.rotation @ body.rotations[name][n])
             for name in ROTATED_JOINTS
         }
-        visible = {name: self._visible(name, xyz, id, picture) for name, xyz in joints.items()}
+        visible = {name: is_visible(name, xyz, id, picture, self.camera) for name, xyz in joints.items()}
         return PersonTruth(id, joints, visible, rotations)
 
-    def _visible(self, name: str, joint: np.ndarray, id: int, picture: Picture) -> bool:
-        """In the picture, and the surface on its ray is the person's own and just in front of it."""
-        pixel = self.camera.project(joint)
-        if not (np.isfinite(pixel).all() and (pixel > -0.5).all()):
-            return False
-        u, v = np.rint(pixel).astype(int)
-        if u >= self.camera.width or v >= self.camera.height or picture.owner[v, u] != id:
-            return False
-        gap = joint[2] - picture.depth[v, u]
-        return bool(-BEHIND < gap < (FACE_DEPTH if name in FACE else BODY_DEPTH))
+
+def is_visible(name: str, joint: np.ndarray, id: int, picture: Picture, camera: PinholeCamera) -> bool:
+    """Joint (3,) m in the picture, and the surface on its ray is the person's own and just in front of it."""
+    pixel = camera.project(joint)
+    if not (np.isfinite(pixel).all() and (pixel > -0.5).all()):
+        return False
+    u, v = np.rint(pixel).astype(int)
+    if u >= camera.width or v >= camera.height or picture.owner[v, u] != id:
+        return False
+    gap = joint[2] - picture.depth[v, u]
+    return bool(-BEHIND < gap < (FACE_DEPTH if name in FACE else BODY_DEPTH))
 
 
 def write_people(out: Path | str, config: SyntheticConfig, progress: bool = True) -> list[str]:
