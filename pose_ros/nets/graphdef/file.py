@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ DTYPES = {1: ("<f4", 5), 2: ("<f8", 6), 3: ("<i4", 7), 9: ("<i8", 10), 10: ("?",
 
 @dataclass(frozen=True)
 class Node:
-    """inputs: names of nodes. attributes: scalars, tuples, shapes, arrays."""
+    """inputs: names of nodes, "name:1" for a second output. attributes: scalars, tuples, shapes, arrays."""
 
     name: str
     kind: str
@@ -41,6 +42,25 @@ class GraphDefFile:
     path: Path
     nodes: dict[str, Node]  # in the file's order, which need not be one of execution
 
+    @classmethod
+    def of(cls, path: Path, nodes: Sequence[Node]) -> GraphDefFile:
+        """Raises GraphError for a graph that has holes."""
+        named = {node.name: node for node in nodes}
+        if not nodes or len(named) < len(nodes):
+            raise GraphError(f"{path} is no TensorFlow graph, or broken: no nodes, or two of one name")
+        read = {name.partition(":")[0] for node in nodes for name in node.inputs}
+        missing = sorted(read - named.keys())
+        if missing:
+            raise GraphError(f"{path} is broken: it lacks the nodes {', '.join(missing[:5])}; get it again")
+        return cls(path, named)
+
+    def starting_at(self, name: str, channels: int) -> GraphDefFile:
+        """The graph that takes what this node gives, images (N,H,W,channels) of any size, as its input."""
+        if name not in self.nodes:
+            raise GraphError(f"{self.path.name} has no node {name!r} to start at")
+        start = Node(name, "Placeholder", (), {"shape": (-1, -1, -1, channels)})
+        return GraphDefFile(self.path, self.nodes | {name: start})
+
 
 def read_graphdef(path: Path) -> GraphDefFile:
     """Raises GraphError for a file that is missing, broken, or no graph."""
@@ -52,13 +72,7 @@ def read_graphdef(path: Path) -> GraphDefFile:
         nodes = [_node(body) for number, body in fields(data) if number == 1]
     except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
         raise GraphError(f"{path} is no TensorFlow graph, or broken ({error}); get it again") from error
-    named = {node.name: node for node in nodes}
-    if not nodes or len(named) < len(nodes):
-        raise GraphError(f"{path} is no TensorFlow graph, or broken: no nodes, or two of one name")
-    missing = sorted({name for node in nodes for name in node.inputs} - named.keys())
-    if missing:
-        raise GraphError(f"{path} is broken: it lacks the nodes {', '.join(missing[:5])}; get it again")
-    return GraphDefFile(Path(path), named)
+    return GraphDefFile.of(Path(path), nodes)
 
 
 def _text(value: memoryview) -> str:
@@ -75,10 +89,7 @@ def _node(body: memoryview) -> Node:
         elif number == 3:
             text = _text(value)
             if not text.startswith("^"):  # what only has to run before
-                source, _, output = text.partition(":")
-                if output not in ("", "0"):
-                    raise ValueError(f"output {output} of {source}: only first outputs are supported")
-                inputs.append(source)
+                inputs.append(text.removesuffix(":0"))
         elif number == 5:
             entry = dict(fields(value))
             attributes[_text(entry[1])] = _attribute(entry.get(2, memoryview(b"")))

@@ -1,4 +1,4 @@
-"""The torch module that a frozen TensorFlow graph becomes."""
+"""The torch module that a TensorFlow graph becomes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from torch import Tensor, fx, nn
 
 from pose_ros.errors import GraphError, unknown
 from pose_ros.nets.fuse import fold_pads, fuse_convolutions
+from pose_ros.nets.graphdef.calls import SEVERAL, TRANSLATIONS
 from pose_ros.nets.graphdef.file import GraphDefFile, Node
-from pose_ros.nets.graphdef.operators import TRANSLATIONS
-from pose_ros.nets.tflite.record import Tracer
+from pose_ros.nets.graphdef.record import record
 
 
 class GraphDefModule(nn.Module):
-    """module(image) -> tuple of (B,C,H,W), one for each output asked for.
+    """module(image) -> tuple of tensors, one for each output asked for; those of four dimensions (B,C,H,W).
 
     image: (B,C,H,W) float on the module's device, values as the file wants them (Weights.input_range). It is
-    recorded anew at the first image of each size, for what SAME pads depends on it.
+    recorded anew at the first image of each size, for what SAME pads depends on it. A network that mixes the
+    images of a batch runs image by image.
     """
 
     def __init__(self, file: GraphDefFile, outputs: Sequence[str] | None = None) -> None:
         super().__init__()
-        read = {name for node in file.nodes.values() for name in node.inputs}
+        read = {_source(name) for node in file.nodes.values() for name in node.inputs}
         ends = [name for name, node in file.nodes.items() if name not in read and node.kind != "Const"]
         for name in outputs or ():
             if name not in file.nodes:
@@ -41,7 +42,7 @@ class GraphDefModule(nn.Module):
         self.channels = shape[3]
         # Where the module is. The recordings are no submodules: they are made anew on another device.
         self.register_buffer("_here", torch.empty(0), persistent=False)
-        self._recordings: dict[tuple[int, int], fx.GraphModule] = {}
+        self._recordings: dict[tuple[int, int], tuple[fx.GraphModule, bool]] = {}
         self.eval()
 
     @property
@@ -57,41 +58,31 @@ class GraphDefModule(nn.Module):
         size = tuple(image.shape[2:])
         if size not in self._recordings:
             self._recordings[size] = self._record(size)
-        return self._recordings[size](image.contiguous(memory_format=torch.channels_last))
+        network, mixes_batch = self._recordings[size]
+        image = image.contiguous(memory_format=torch.channels_last)
+        if len(image) == 1 or not mixes_batch:
+            return network(image)
+        results = [network(one[None]) for one in image]
+        return tuple(torch.cat(parts) for parts in zip(*results, strict=True))
 
-    def _record(self, size: tuple[int, int]) -> fx.GraphModule:
+    def _record(self, size: tuple[int, int]) -> tuple[fx.GraphModule, bool]:
         example = torch.zeros(1, self.channels, *size).contiguous(memory_format=torch.channels_last)
-        tracer, examples, recorded = Tracer(), {}, {}
-        for node in self._nodes:
-            name = node.name
-            if node.kind == "Placeholder":
-                examples[name], recorded[name] = example, tracer.placeholder("image")
-            elif node.kind == "Const":
-                examples[name] = recorded[name] = _constant(self._path, node)
-            else:
-                examples[name] = self._translate(node, examples)
-                recorded[name] = self._translate(node, examples, recorded)
-        network = tracer.finish(tuple(recorded[name] for name in self.outputs))
+        network, mixes_batch = record(self._path, self._nodes, self.outputs, example)
         _fold_biases(network)
         fold_pads(network)
         if self._here.device.type == "cpu":
             fuse_convolutions(network, example)
-        return network.to(self._here.device)
-
-    def _translate(self, node: Node, examples: dict[str, Tensor], operands: dict | None = None):
-        try:
-            size = tuple(examples[node.inputs[0]].shape[2:])
-            known = examples if operands is None else operands
-            return TRANSLATIONS[node.kind](node, size, *(known[name] for name in node.inputs))
-        except Exception as error:  # a broken file can make torch say anything
-            raise GraphError(
-                f"{self._path}: {node.kind} {node.name!r} cannot be translated: {error}"
-            ) from error
+        return network.to(self._here.device), mixes_batch
 
     def _apply(self, function, recurse: bool = True) -> GraphDefModule:
         super()._apply(function, recurse)
         self._recordings.clear()
         return self
+
+
+def _source(name: str) -> str:
+    """The node of an input "node" or "node:1"."""
+    return name.partition(":")[0]
 
 
 def _in_order(file: GraphDefFile, outputs: Sequence[str]) -> list[Node]:
@@ -101,7 +92,7 @@ def _in_order(file: GraphDefFile, outputs: Sequence[str]) -> list[Node]:
     opened: set[str] = set()
     while waiting:
         node = file.nodes[waiting[-1]]
-        open_inputs = [name for name in node.inputs if name not in done]
+        open_inputs = [source for source in map(_source, node.inputs) if source not in done]
         if open_inputs and node.name in opened:
             raise GraphError(f"{file.path} is broken: {node.name} depends on itself")
         if open_inputs:
@@ -112,14 +103,10 @@ def _in_order(file: GraphDefFile, outputs: Sequence[str]) -> list[Node]:
     unsupported = {node.kind for node in done.values()} - TRANSLATIONS.keys() - {"Const", "Placeholder"}
     if unsupported:
         raise GraphError(f"{file.path}: operators that are not supported: {', '.join(sorted(unsupported))}")
+    for name in {name for node in done.values() for name in node.inputs if ":" in name}:
+        if done[_source(name)].kind not in SEVERAL:
+            raise GraphError(f"{file.path}: {name}: {done[_source(name)].kind} has only first outputs here")
     return list(done.values())
-
-
-def _constant(path, node: Node) -> Tensor:
-    value = node.attributes.get("value")
-    if value is None:
-        raise GraphError(f"{path}: the constant {node.name!r} has no value, or one of an unknown type")
-    return torch.from_numpy(value.copy())
 
 
 def _fold_biases(network: fx.GraphModule) -> None:
@@ -146,5 +133,5 @@ def _is_bias(network: fx.GraphModule, node: fx.Node) -> bool:
     added = getattr(node.target, "__name__", "") == "add" and isinstance(node.args[1], fx.Node)
     if not added or node.args[1].op != "get_attr":
         return False
-    shape = network.get_buffer(node.args[1].target).shape
-    return len(shape) == 3 and shape[1:] == (1, 1)
+    shape = tuple(network.get_buffer(node.args[1].target).shape)
+    return len(shape) >= 3 and shape[-2:] == (1, 1) and shape[:-3] in ((), (1,))

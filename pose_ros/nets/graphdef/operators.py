@@ -1,140 +1,114 @@
-"""TensorFlow's operators on images (N,C,H,W), as much as frozen networks of convolutions need.
-
-A translation gets its node, the size (height, width) of its first operand, and its operands: computed ones as
-images, constants as in the file. It runs on an example, for the sizes, and on proxies, which record it.
-"""
+"""TensorFlow's operators on images, as much as frozen networks of convolutions need."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pose_ros.errors import GraphError
-from pose_ros.nets.graphdef.file import Node
+from pose_ros.errors import GraphError, unknown
+from pose_ros.nets.graphdef.calls import Call, operator
+from pose_ros.nets.layouts import Layout
 from pose_ros.nets.tflite.images import NO_PADDING, pad_image, weights_as
 
-CHANNELS = 3  # the file's axis
-TRANSLATIONS: dict[str, Callable] = {}
 Size = tuple[int, int]
 
 
-def operator(*names: str) -> Callable[[Callable], Callable]:
-    def register(function: Callable) -> Callable:
-        TRANSLATIONS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
-
-
-def padding_of(node: Node, size: Size, kernel: Size, stride: Size, dilation: Size):
+def padding_of(call: Call, kernel: Size, stride: Size, dilation: Size):
     """Rows and columns to add, ((top, bottom), (left, right)). SAME puts the odd one below and right."""
-    kind = node.attribute("padding")
+    kind = call.attribute("padding")
     if kind == "VALID":
         return NO_PADDING
     if kind != "SAME":
         raise GraphError(f"padding {kind!r} is not supported")
     pads = []
-    for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+    for n, k, s, d in zip(call.shapes[0][1:3], kernel, stride, dilation, strict=True):
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
         pads.append((total // 2, total - total // 2))
     return tuple(pads)
 
 
-def _rows_and_columns(node: Node, name: str, default: object = None) -> Size:
-    if node.attribute("data_format", "NHWC") != "NHWC":
-        raise GraphError(f"layout {node.attribute('data_format')} is not supported")
-    values = node.attribute(name, default)
+def _rows_and_columns(call: Call, name: str, default: object = None) -> Size:
+    if call.attribute("data_format", "NHWC") != "NHWC":
+        raise GraphError(f"layout {call.attribute('data_format')} is not supported")
+    values = call.attribute(name, default)
     if len(values) != 4 or (values[0], values[3]) != (1, 1):
         raise GraphError(f"{name} {values} is not supported")
     return values[1], values[2]
 
 
-def _convolve(node: Node, size: Size, x, weight: Tensor, groups: int):
-    stride = _rows_and_columns(node, "strides")
-    dilation = _rows_and_columns(node, "dilations", (1, 1, 1, 1))
-    pads = padding_of(node, size, weight.shape[2:], stride, dilation)
+def _convolve(call: Call, x, weight: Tensor, groups: int, bias: Tensor | None = None):
+    stride = _rows_and_columns(call, "strides")
+    dilation = _rows_and_columns(call, "dilations", (1, 1, 1, 1))
+    pads = padding_of(call, weight.shape[2:], stride, dilation)
     (top, bottom), (left, right) = pads
     if (top, left) != (bottom, right):
         x, top, left = pad_image(x, pads), 0, 0
-    return torch.conv2d(x, weight, None, stride, (top, left), dilation, groups)
+    return torch.conv2d(x, weight, bias, stride, (top, left), dilation, groups)
 
 
-@operator("Conv2D")
-def conv_2d(node: Node, size: Size, x, weight):
-    return _convolve(node, size, x, weights_as(weight, 3, 2, 0, 1), 1)
-
-
-@operator("DepthwiseConv2dNative")
-def depthwise_conv_2d(node: Node, size: Size, x, weight):
+def _depthwise(weight: Tensor) -> tuple[Tensor, int]:
+    """Torch's weights and groups of a kernel for each channel."""
     rows, columns, channels, times = weight.shape
-    weight = weight.reshape(rows, columns, 1, channels * times)
-    return _convolve(node, size, x, weights_as(weight, 3, 2, 0, 1), channels)
+    return weights_as(weight.reshape(rows, columns, 1, channels * times), 3, 2, 0, 1), channels
 
 
-@operator("BiasAdd")
-def bias_add(node: Node, size: Size, x, bias):
-    return x + bias[:, None, None]
+@operator("Conv2D", layout=Layout.IMAGE)
+def conv_2d(call: Call, x, weight):
+    return _convolve(call, x, weights_as(weight, 3, 2, 0, 1), 1)
 
 
-@operator("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
-def batch_norm(node: Node, size: Size, x, scale, offset, mean, variance):
-    if node.attribute("is_training", True):
-        raise GraphError("a batch norm that learns is not supported: freeze the graph")
-    return F.batch_norm(x, mean, variance, scale, offset, eps=node.attribute("epsilon", 1e-4))
+@operator("DepthwiseConv2dNative", layout=Layout.IMAGE)
+def depthwise_conv_2d(call: Call, x, weight):
+    return _convolve(call, x, *_depthwise(weight))
 
 
-@operator("Relu")
-def relu(node: Node, size: Size, x):
-    return torch.relu(x)
+ACTIVATIONS = {"Relu": torch.relu_, "Relu6": lambda x: x.clamp_(0.0, 6.0)}  # of what has just been made
 
 
-@operator("Relu6")
-def relu_6(node: Node, size: Size, x):
-    return F.relu6(x)
-
-
-@operator("Sigmoid")
-def sigmoid(node: Node, size: Size, x):
-    return torch.sigmoid(x)
-
-
-@operator("Identity")
-def identity(node: Node, size: Size, x):
+def _fused(call: Call, x):
+    """What follows the bias in one operator with it."""
+    first, *then = call.attribute("fused_ops")
+    unsupported = [name for name in then if name not in ACTIVATIONS]
+    if first != "BiasAdd" or unsupported:
+        raise GraphError(unknown("fused operator", (unsupported or [first])[0], ["BiasAdd", *ACTIVATIONS]))
+    for name in then:
+        x = ACTIVATIONS[name](x)
     return x
 
 
-@operator("MaxPool")
-def max_pool(node: Node, size: Size, x):
-    kernel, stride = _rows_and_columns(node, "ksize"), _rows_and_columns(node, "strides")
-    x = pad_image(x, padding_of(node, size, kernel, stride, (1, 1)), float("-inf"))
+@operator("_FusedConv2D", layout=Layout.IMAGE)
+def fused_conv_2d(call: Call, x, weight, bias):
+    return _fused(call, _convolve(call, x, weights_as(weight, 3, 2, 0, 1), 1, bias))
+
+
+@operator("FusedDepthwiseConv2dNative", layout=Layout.IMAGE)
+def fused_depthwise_conv_2d(call: Call, x, weight, bias):
+    return _fused(call, _convolve(call, x, *_depthwise(weight), bias))
+
+
+@operator("BiasAdd", layout=Layout.IMAGE)
+def bias_add(call: Call, x, bias):
+    return x + bias[:, None, None]
+
+
+@operator("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", layout=Layout.IMAGE)
+def batch_norm(call: Call, x, scale, offset, mean, variance):
+    if call.attribute("is_training", True):
+        raise GraphError("a batch norm that learns is not supported: freeze the graph")
+    return F.batch_norm(x, mean, variance, scale, offset, eps=call.attribute("epsilon", 1e-4))
+
+
+@operator("MaxPool", layout=Layout.IMAGE)
+def max_pool(call: Call, x):
+    kernel, stride = _rows_and_columns(call, "ksize"), _rows_and_columns(call, "strides")
+    x = pad_image(x, padding_of(call, kernel, stride, (1, 1)), float("-inf"))
     return torch.max_pool2d(x, kernel, stride)
 
 
-@operator("ConcatV2")
-def concat(node: Node, size: Size, *operands):
-    if int(operands[-1]) not in (CHANNELS, -1):
-        raise GraphError("only channels can be joined")
-    return torch.cat(operands[:-1], 1)
-
-
-def _elementwise(function: Callable, *names: str) -> None:
-    @operator(*names)
-    def translate(node: Node, size: Size, x, y):
-        return function(*(_as_image(v) for v in (x, y)))
-
-
-def _as_image(value):
-    """A constant of the file's layout, so that it meets an image's channels."""
-    if not isinstance(value, Tensor) or value.ndim in (0, 4):
-        return value
-    if value.ndim == 1:
-        return value[:, None, None]
-    raise GraphError(f"a constant {tuple(value.shape)} is not supported here")
-
-
-_elementwise(torch.add, "Add", "AddV2")
-_elementwise(torch.sub, "Sub")
-_elementwise(torch.mul, "Mul")
+@operator("ResizeBilinear", layout=Layout.IMAGE)
+def resize_bilinear(call: Call, x, size):
+    align, half = call.attribute("align_corners", False), call.attribute("half_pixel_centers", False)
+    if not align and not half:
+        raise GraphError("a resize with neither half_pixel_centers nor align_corners is not supported")
+    return F.interpolate(x, size.tolist(), mode="bilinear", align_corners=bool(align))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import NamedTuple
 
 import numpy as np
@@ -17,17 +16,9 @@ import torch
 from torch import Tensor
 
 from pose_ros.errors import GraphError
+from pose_ros.nets.layouts import Layout
 from pose_ros.nets.tflite.file import Operator
 from pose_ros.nets.tflite.file import Tensor as FileTensor
-
-
-class Layout(Enum):
-    """How an operator wants its 4-D operands."""
-
-    FILE = auto()  # all as in the file, (N,H,W,C)
-    IMAGE = auto()  # computed ones as images, (N,C,H,W); constants as in the file
-    ALIKE = auto()  # all as images if one is
-    ANY = auto()  # as they come; the call says how the first one lies
 
 
 class Translation(NamedTuple):

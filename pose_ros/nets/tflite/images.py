@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pose_ros.nets.tflite.calls import Call, Layout, activate, operator
+from pose_ros.nets.layouts import Layout
+from pose_ros.nets.tflite.calls import Call, activate, operator
 
 NO_PADDING = ((0, 0), (0, 0))
 

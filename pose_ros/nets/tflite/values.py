@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from pose_ros.errors import GraphError
-from pose_ros.nets.tflite.calls import Call, Layout, activate, operator
+from pose_ros.nets.layouts import Layout
+from pose_ros.nets.tflite.calls import Call, activate, operator
 
 
 def _elementwise(functions: dict[str, Callable], activation_field: int | None = None) -> None:

@@ -1,0 +1,65 @@
+"""What an operator's translation gets, and the table of all translations.
+
+A translation gets its Call and its operands and returns the result (a tuple where there are several). It runs
+on an example, which gives shapes and constants, and on proxies, which record the network. So it may branch on
+the call's shapes and attributes and on constant operands, never on computed values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from pose_ros.errors import GraphError
+from pose_ros.nets.graphdef.file import Node
+from pose_ros.nets.layouts import Layout
+
+# DataType of tensorflow/core/framework/types.proto
+DTYPES = {1: torch.float32, 2: torch.float64, 3: torch.int32, 9: torch.int64, 10: torch.bool}
+SEVERAL = {"Unpack"}  # operators of more than one output
+
+
+class Translation(NamedTuple):
+    function: Callable
+    layout: Layout
+    mixes: bool
+
+
+TRANSLATIONS: dict[str, Translation] = {}
+
+
+def operator(
+    *names: str, layout: Layout = Layout.FILE, mixes: bool = False
+) -> Callable[[Callable], Callable]:
+    """Registers a translation. mixes: it may look across the images of a batch, which then go one by one."""
+
+    def register(function: Callable) -> Callable:
+        TRANSLATIONS.update(dict.fromkeys(names, Translation(function, layout, mixes)))
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operator at work.
+
+    shapes: of the operands as in the file's layout, with the sizes of this input. image: the operands are
+    given as (N,C,H,W) and so is the result.
+    """
+
+    node: Node
+    shapes: tuple[tuple[int, ...], ...]
+    image: bool
+
+    def attribute(self, name: str, default: object = None) -> object:
+        return self.node.attribute(name, default)
+
+    def dtype(self, name: str, default: int = 1) -> torch.dtype:
+        number = self.node.attribute(name, default)
+        if number not in DTYPES:
+            raise GraphError(f"{name} {number} is not supported")
+        return DTYPES[number]
