@@ -39,6 +39,7 @@ setup(
     maintainer_email="pose_ros@users.noreply.github.com",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["weights/files/*"]},  # networks of our own, and their model cards
     # Lower bounds are Ubuntu 24.04's own packages: package.xml names them for rosdep.
     install_requires=[
         "numpy>=1.26",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pose_ros import __version__
 from pose_ros.cli_demos import add_demos
+from pose_ros.cli_estimators import add_compare, add_eval_estimators
 from pose_ros.cli_export import add_export
 from pose_ros.cli_motion import add_motion
 from pose_ros.cli_objects import add_eval_objects, add_grasps, add_objects, add_synth_objects
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     people.add_argument("--format", help="write every motion, too: bvh, gmr, smpl_24, openpose_25, …")
     _add_config(people)
     people.set_defaults(run=_people)
+    add_compare(commands, _add_config, _config)
     add_objects(commands)
     add_grasps(commands)
     add_motion(commands)
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", type=Path, help="file the figures are written to")
         _add_config(command)
         command.set_defaults(run=function)
+    add_eval_estimators(evaluate, _add_config, _config)
     add_eval_objects(evaluate)
 
     bench = commands.add_parser("bench", help="the speed table, each figure beside its peer's")

@@ -53,5 +53,5 @@ def _count(part: object) -> int:
         return part.parameter_count()
     if not isinstance(part, nn.Module):
         return 0
-    imported = getattr(part, "parameter_count", None)  # networks from other frameworks hold constants
-    return sum(p.numel() for p in part.parameters()) if imported is None else imported
+    imported = (getattr(module, "parameter_count", 0) for module in part.modules())  # of other frameworks
+    return sum(p.numel() for p in part.parameters()) + sum(imported)
