@@ -209,17 +209,13 @@ def test_a_network_in_several_files_comes_whole(cache, register, wheels):
     assert weights.is_cached("net")
     assert path == cache / "net.tflite"
     assert (cache / "two.bin").read_bytes() == b"second"
-    for damage, message in (
-        ((cache / "two.bin").unlink, "weights get net"),
-        (None, r"two\.bin: truncated: 3 of 6"),
-    ):
-        if damage:
-            damage()
-        else:
-            (cache / "two.bin").write_bytes(b"cut")
-        with pytest.raises(WeightsError, match=message):
-            weights.path_of("net")
-        assert not weights.is_cached("net")
+    (cache / "two.bin").write_bytes(b"cut")
+    with pytest.raises(WeightsError, match=r"two\.bin: truncated: 3 of 6"):
+        weights.path_of("net")
+    (cache / "two.bin").unlink()
+    with pytest.raises(WeightsError, match="weights get net"):
+        weights.path_of("net")
+    assert not weights.is_cached("net")
     assert weights.get("net", progress=False) == path == weights.path_of("net")
 
 

@@ -14,7 +14,7 @@ __all__ = ["load_tfjs"]
 def load_tfjs(
     path: Path, outputs: Sequence[str] | None = None, start: tuple[str, int] | None = None
 ) -> GraphDefModule:
-    """The network of model.json and its shards beside it, in float32, pruned to these outputs (names of nodes).
+    """The network of model.json and its shards beside it, float32, pruned to these outputs (names of nodes).
 
     start: a node and its channels. Its result is what the module gets as image then, in place of the file's
     input: what networks for one image do before their convolutions is left out, and they take batches.
