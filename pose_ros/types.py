@@ -9,6 +9,7 @@ import numpy as np
 
 from pose_ros.errors import FrameError, ShapeError, unknown
 from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.geometry.facing import yaw_pitch_roll
 from pose_ros.geometry.rigid import RigidTransform, rotation_exp
 from pose_ros.shapes import check_shape
 from pose_ros.skeleton import HAND_21, Skeleton
@@ -187,6 +188,44 @@ class Hand:
 
 
 @dataclass(frozen=True)
+class Face:
+    """One person's face, where faces are asked for; NaN is what was not seen in this picture.
+
+    score: in [0,1], of there being a face. pixels: (468,2) px and xyz: (468,3) m, MediaPipe's face mesh.
+    iris_pixels: (2,5,2) px, the left eye's (the person's own) first: its middle and four points of its rim.
+    iris_xyz: (2,3) m, their middles. camera_from_head: between the ears, x forward, y left, z up; head_sigma:
+    rad, error of how it is turned. camera_from_gaze: at the sellion, z along the gaze, x to the person's
+    right, y down, as REP-155's ``gaze_<id>``, None where nobody asks; gaze_sigma: rad.
+    """
+
+    score: float
+    pixels: np.ndarray
+    xyz: np.ndarray
+    iris_pixels: np.ndarray
+    iris_xyz: np.ndarray
+    camera_from_head: RigidTransform
+    head_sigma: float
+    camera_from_gaze: RigidTransform | None = None
+    gaze_sigma: float = float("nan")
+
+    def __post_init__(self) -> None:
+        check_shape("pixels", self.pixels, (468, 2))
+        check_shape("xyz", self.xyz, (468, 3))
+        check_shape("iris_pixels", self.iris_pixels, (2, 5, 2))
+        check_shape("iris_xyz", self.iris_xyz, (2, 3))
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it was looked at in this picture: between looks there is only its pose."""
+        return bool(np.isfinite(self.pixels).all())
+
+    @property
+    def yaw_pitch_roll(self) -> np.ndarray:
+        """(3,) deg of the head against the camera: positive to its own left, down, to its right shoulder."""
+        return yaw_pitch_roll(self.camera_from_head.rotation)
+
+
+@dataclass(frozen=True)
 class Person:
     """One tracked person.
 
@@ -194,6 +233,7 @@ class Person:
     (e.g. ``body``, ``left_elbow``) -> pose in the optical frame, axes as REP-155's
     human_description. twist_unobservable: names of the frames whose rotation about their own bone
     cannot be seen. hands: those that were found, at most one a side, where hands are asked for.
+    face: where faces are asked for and it is known where the head is.
     """
 
     id: str
@@ -204,6 +244,7 @@ class Person:
     camera_from_joint: dict[str, RigidTransform]
     twist_unobservable: frozenset[str] = frozenset()
     hands: tuple[Hand, ...] = ()
+    face: Face | None = None
 
 
 @dataclass(frozen=True)
