@@ -2,8 +2,8 @@
 
 A frame with x forward, y left, z up (REP-103) whose x axis looks back along the optical axis, upright, has
 0, 0, 0. Signs are REP-103's, the person's own: yaw is positive to the person's left, pitch downwards, roll
-towards the person's right shoulder. The head is turned first by yaw about its z, then by pitch about its new y,
-then by roll about its new x. They do not depend on where in the picture the head is: they compare directions.
+towards the person's right shoulder. The head turns by yaw about its z first, then by pitch about its new y,
+then by roll about its new x. Where in the picture the head is does not matter: directions are compared.
 """
 
 from __future__ import annotations
