@@ -1,0 +1,18 @@
+"""DeepPose: our own network with its cascade, and the regressions that others published."""
+
+from pose_ros.nets.deeppose.network import HEIGHT, JOINTS, MARGIN, STAGES, WIDTH, DeepPoseNetwork, Regression
+from pose_ros.nets.deeppose.published import ResNetRegression, load_published
+from pose_ros.nets.deeppose.trained import load_trained
+
+__all__ = [
+    "HEIGHT",
+    "JOINTS",
+    "MARGIN",
+    "STAGES",
+    "WIDTH",
+    "DeepPoseNetwork",
+    "Regression",
+    "ResNetRegression",
+    "load_published",
+    "load_trained",
+]

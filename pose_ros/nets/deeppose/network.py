@@ -20,11 +20,14 @@ from pose_ros.nets.mobilenet import FeaturePyramid
 from pose_ros.skeleton import COCO_17
 
 HEIGHT, WIDTH = 224, 160  # px of the crop
+MARGIN = 1.25  # how much larger than the person's box it is
 JOINTS = len(COCO_17)
 # A window's half side in torsos, and the pyramid's level it is cut from (0: stride 4, 1: stride 8).
 WINDOWS = ((0.8, 1), (0.4, 0))
 STAGES = 1 + len(WINDOWS)
 LIMITS = (-7.0, 0.0)  # of the logarithm of a scale
+# MoveNet's maps are of very different size; so they come to about one.
+FACTORS = (3.0, 0.1, 0.1, 0.016)
 
 
 class Regression(NamedTuple):
@@ -50,17 +53,23 @@ class DeepPoseNetwork(nn.Module):
         self.whole = nn.Sequential(
             nn.Flatten(), nn.Linear(coarse, hidden), nn.ReLU(), nn.Linear(hidden, JOINTS * 4)
         )
+        with torch.no_grad():  # it starts from nearly nothing: everyone in the middle
+            self.whole[-1].weight *= 0.1
         self.refiners = nn.ModuleList(
             Refiner(self.pyramid.channels[level], reach) for reach, level in WINDOWS
         )
 
     def forward(self, crop: Tensor, stages: int = STAGES) -> Regression:
-        maps = self.pyramid(crop)
+        maps = self.maps(crop)
         estimates = [self.first(maps)]
         for n in range(1, stages):
             estimates.append(self.next(maps, estimates[-1][0], n))
         xy, log_scale, logit = (torch.stack(parts) for parts in zip(*estimates, strict=True))
         return Regression(xy, log_scale, logit[-1])
+
+    def maps(self, crop: Tensor) -> tuple[Tensor, ...]:
+        """Of all strides, what every stage looks at."""
+        return tuple(m * factor for m, factor in zip(self.pyramid(crop), FACTORS, strict=True))
 
     def first(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """xy (B,17,2), log_scale (B,17), logit (B,17) from the whole person."""
