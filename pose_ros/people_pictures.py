@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from pose_ros.errors import ConfigError
 from pose_ros.human.training.pictures import Shards, TrainingPicture, read_shards, write_shard
+from pose_ros.skeleton import COCO_17
 
 # Seeds from here on are for measuring (`pose_ros synth people` has the same): nothing is trained on them.
 KEPT_APART = 50_000_000
@@ -37,6 +40,23 @@ def make_pictures(
         taken = [TrainingPicture.of(**vars(snapshot)) for snapshot in snapshots(room, photos)]
         write_shard(_path(folder, room), taken)
     return read_shards(folder)
+
+
+def plain_pictures(seeds: Iterable[int]) -> Iterator[TrainingPicture]:
+    """The first picture of scenes of `pose_ros synth people`, 640 x 480, one to four people by turns."""
+    from pose_ros.sources.synthetic.crowd.crowd import LEAST
+    from pose_ros.sources.synthetic.scene import SyntheticConfig, SyntheticSource
+
+    for seed in seeds:
+        source = SyntheticSource(SyntheticConfig(seed=seed, frames=1, people=1 + seed % 4))
+        ((_, drawn),) = source.pictures()
+        (frame,) = source
+        (people,) = source.truth.frames.values()
+        xyz = np.array([[person.joints[name] for name in COCO_17.joints] for person in people])
+        visible = np.array([[person.visible[name] for name in COCO_17.joints] for person in people])
+        owner = (drawn.owner + 1).astype(np.uint8)
+        picture = TrainingPicture.of(frame.rgb, source.camera.project(xyz), visible, owner)
+        yield picture.select([n for n, mask in enumerate(picture.mask) if mask.sum() >= LEAST])
 
 
 def _path(folder: Path | str, seed: int) -> Path:
