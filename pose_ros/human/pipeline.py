@@ -16,6 +16,7 @@ from pose_ros.human.body_solve import BodyFitConfig
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
+from pose_ros.human.estimators.movenet_single import MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPoseConfig
 from pose_ros.human.face import FaceConfig, FaceLooker
 from pose_ros.human.fit_state import FitConfig
@@ -47,6 +48,7 @@ class HumanConfig:
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
+    movenet_single: MoveNetSingleConfig = field(default_factory=MoveNetSingleConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     track: IdentityConfig = field(default_factory=IdentityConfig)

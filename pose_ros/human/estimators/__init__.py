@@ -8,11 +8,13 @@ from pose_ros.errors import ConfigError, unknown
 from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig
 from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
+from pose_ros.human.estimators.movenet_single import MoveNetSingle, MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPose, OpenPoseConfig
 
 ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "blazepose": BlazePose,
     "movenet": MoveNet,
+    "movenet_single": MoveNetSingle,
     "openpose": OpenPose,
 }
 
@@ -29,6 +31,7 @@ __all__ = [
     "BlazePoseConfig",
     "HumanEstimator",
     "MoveNetConfig",
+    "MoveNetSingleConfig",
     "OpenPoseConfig",
     "create_estimator",
 ]

@@ -17,7 +17,10 @@ GREY = np.full((480, 640, 3), 128, np.uint8)
 
 
 # What an estimator needs beyond the default weights.
-WEIGHTS = {"openpose": ("openpose_mobilenet_thin",)}
+WEIGHTS = {
+    "openpose": ("openpose_mobilenet_thin",),
+    "movenet_single": ("movenet_thunder",),
+}
 
 
 @pytest.fixture(scope="module", params=ESTIMATORS)
