@@ -37,7 +37,8 @@ class Objective(Protocol):
     """What is trained, and by what losses.
 
     settings: plain values an estimator needs to build the network again. about: what the network is and what
-    it started from, for the card.
+    it started from, for the card. One whose parts learn at rates of their own has, too,
+    `parameter_groups(rate)`: the groups as torch's optimisers take them.
     """
 
     name: str
@@ -105,7 +106,7 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     network.to(device)
-    optimiser = torch.optim.AdamW(_groups(network, config.decay), lr=config.rate)
+    optimiser = torch.optim.AdamW(_groups(objective, config), lr=config.rate)
     state = load_checkpoint(out / CHECKPOINT, objective.name, network, optimiser, device) or Progress()
     unseen = [pictures[n] for n in range(learnt, len(pictures))]
     bar = tqdm(
@@ -132,7 +133,7 @@ def train(
         while (spent := _spent(config, state)) < 1 and not stop:
             began = time.monotonic()
             for group in optimiser.param_groups:
-                group["lr"] = config.rate * _schedule(spent, config.warmup)
+                group["lr"] = group["initial_lr"] * _schedule(spent, config.warmup)
             torch.manual_seed(config.seed * 1_000_003 + state.step)
             losses = objective.losses(next(batches))
             loss = sum(losses.values())
@@ -171,13 +172,19 @@ def _schedule(spent: float, warmup: float) -> float:
     return 0.01 + 0.99 * (1 + math.cos(math.pi * min((spent - warmup) / (1 - warmup), 1.0))) / 2
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+def _groups(objective: Objective, config: TrainConfig) -> list[dict[str, Any]]:
     """Weights decay; biases and scales, which are vectors, do not."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups = [{"params": list(objective.network.parameters())}]
+    if hasattr(objective, "parameter_groups"):
+        groups = objective.parameter_groups(config.rate)
+    split = []
+    for group in groups:
+        rate = group.get("lr", config.rate)
+        for is_vector, decay in ((False, config.decay), (True, 0.0)):
+            chosen = [p for p in group["params"] if p.requires_grad and (p.ndim <= 1) == is_vector]
+            if chosen:
+                split.append({"params": chosen, "initial_lr": rate, "weight_decay": decay})
+    return split
 
 
 def _chosen(seed: int, step: int, batch: int, count: int) -> list[int]:

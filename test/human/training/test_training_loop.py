@@ -108,6 +108,21 @@ def test_stopped_and_resumed_is_bitwise_the_same(pictures, tmp_path, loaders):
     assert same(whole.network, resumed.network)
 
 
+def test_parts_learn_at_rates_of_their_own(pictures, tmp_path):
+    objective = Brightness(stop_at=30)
+    first, last = objective.network[0], objective.network[3]
+    before = [p.clone() for p in objective.network.parameters()]
+    objective.parameter_groups = lambda rate: [
+        {"params": list(first.parameters()), "lr": 0.0},
+        {"params": list(last.parameters()), "lr": rate},
+    ]
+    run(objective, pictures, tmp_path)
+    objective.stop_at = None
+    run(objective, pictures, tmp_path)  # also when resumed
+    same_as_before = [torch.equal(a, b) for a, b in zip(before, objective.network.parameters(), strict=True)]
+    assert same_as_before == [True, True, False, False]
+
+
 def test_signals_are_given_back(pictures, tmp_path):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     run(Brightness(stop_at=3), pictures, tmp_path)
