@@ -1,8 +1,9 @@
 """From 2D key points and depth to 3D joints: the `lift`.
 
 Depth sees the skin, and often not the skin of the joint: a sleeve's edge, the wall behind, an arm
-in front. So every joint's depth is read from a patch, and the patches are weighed against each
-other through the network's root-relative 3D shape:
+in front. So every joint's depth is read from a patch, of which only the person's own pixels count where an
+estimator tells masks, and the patches are weighed against each other through the network's
+root-relative 3D shape:
 
 1. the shape is scaled and moved so that it fits the viewing rays and the measured depths (robust
    linear least squares in scale and translation);
@@ -105,8 +106,9 @@ class Lift:
         s, t = (grid.ravel()[:, None] for grid in np.meshgrid(np.linspace(0.1, 0.9, 5), np.linspace(0, 1, 6)))
         top = corners[:, None, 0] * (1 - s) + corners[:, None, 1] * s
         bottom = corners[:, None, 3] * (1 - s) + corners[:, None, 2] * s
-        on_torso = _look_up(depth, top * (1 - t) + bottom * t)
-        votes = np.concatenate([on_torso, _look_up(depth, keypoints.xy) - shape[..., 2]], axis=1)
+        on_torso = _look_up(depth, top * (1 - t) + bottom * t, keypoints.mask)
+        at_joints = _look_up(depth, keypoints.xy, keypoints.mask)
+        votes = np.concatenate([on_torso, at_joints - shape[..., 2]], axis=1)
         weight = np.concatenate([np.full(on_torso.shape, 0.5), keypoints.score], axis=1)
         apart = (votes[:, :, None] - votes[:, None, :]) / VOTE_SIGMA
         support = (np.nan_to_num(np.exp(-(apart**2) / 2)) * weight[:, None, :]).sum(-1)
@@ -123,7 +125,7 @@ class Lift:
         """Depth samples (N,K,S) on a disc about each joint."""
         radius = np.nan_to_num(frame.camera.fx * self.config.patch_radius / near, nan=3.0)
         offsets = _disc() * np.clip(radius, 2, 40)[:, None, None, None]
-        return _look_up(frame.depth, keypoints.xy[:, :, None] + offsets)
+        return _look_up(frame.depth, keypoints.xy[:, :, None] + offsets, keypoints.mask)
 
     def _fit(self, shape, rays, measured, score) -> np.ndarray:
         """Depth (N,K) of the shape, scaled and moved to fit rays and measured depths; robust.
@@ -230,14 +232,20 @@ def _disc(points: int = 40) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
 
 
-def _look_up(depth: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Depth (…) at the pixels nearest to xy (…,2), NaN outside the image and where none was measured."""
+def _look_up(depth: np.ndarray, xy: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Depth (N,…) at the pixels nearest to xy (N,…,2), NaN outside the image and where none was measured.
+
+    mask: (N,H,W) bool; what is not a person's own pixel is NaN for that person.
+    """
     height, width = depth.shape
     u, v = (
         np.round(np.nan_to_num(xy, nan=-1e6)).astype(int).clip(-1, 1 << 20).transpose(-1, *range(xy.ndim - 1))
     )
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    found = depth[v.clip(0, height - 1), u.clip(0, width - 1)]
+    v, u = v.clip(0, height - 1), u.clip(0, width - 1)
+    found = depth[v, u]
+    if mask is not None:
+        inside &= mask[np.arange(len(mask)).reshape(-1, *[1] * (v.ndim - 1)), v, u]
     return np.where(inside & (found > 0) & (found < np.inf), found, np.nan)
 
 

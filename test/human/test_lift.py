@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from human_scene import CAMERA, depth_of, frame_of, keypoints_of, person
+from human_scene import CAMERA, WALL, depth_of, frame_of, keypoints_of, person
 
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.human.lift import Lift, LiftConfig
@@ -118,3 +118,52 @@ def test_the_networks_size_does_not_matter(scale):
     keypoints = dataclasses.replace(keypoints, xyz_root=keypoints.xyz_root / scale)
     lifted = LIFT(frame_of(depth_of(joints)), keypoints)
     assert error(lifted, joints).mean() < 0.03
+
+
+def arm_before(joints, nearer=0.2, radius=0.05):
+    """Somebody's arm, level, across the person's hips and left wrist: its depth (H,W), WALL elsewhere."""
+    left, right = COCO_17.index("left_wrist"), COCO_17.index("right_hip")
+    middle = (joints[left] + joints[right]) / 2 - (0, 0, nearer)
+    arm = np.full((CAMERA.height, CAMERA.width), WALL, np.float32)
+    u, v = CAMERA.project(middle)
+    half = radius * CAMERA.fy / middle[2]
+    reach = 0.5 * CAMERA.fx / middle[2]
+    arm[round(v - half) : round(v + half) + 1, round(u - reach) : round(u + reach) + 1] = middle[2]
+    return arm
+
+
+@pytest.mark.parametrize("knows_shape", [True, False])
+@pytest.mark.parametrize("nearer", [0.12, 0.2, 0.3])
+def test_someone_elses_arm_in_front_is_not_the_person_where_masks_are_known(knows_shape, nearer):
+    joints = person()
+    alone = depth_of(joints)
+    arm = arm_before(joints, nearer)
+    frame = frame_of(np.minimum(alone, arm))
+    keypoints = keypoints_of(joints)
+    if not knows_shape:
+        keypoints = dataclasses.replace(keypoints, xyz_root=None)
+    mask = (alone < WALL) & (alone < arm)
+    covered = COCO_17.indices("left_hip", "right_hip", "left_wrist")
+    without = error(LIFT(frame, keypoints), joints)
+    masked = LIFT(frame, dataclasses.replace(keypoints, mask=mask[None]))
+    assert (masked.origin[0, covered] == Origin.INFERRED).all()
+    assert error(masked, joints)[covered].max() < 0.08
+    assert error(masked, joints)[covered].mean() < 0.9 * without[covered].mean()
+
+
+def test_whom_a_mask_gives_no_pixel_is_unknown_and_neighbours_do_not_change():
+    left, right = person((-0.5, 0.1, 2.6)), person((0.5, 0.1, 2.0))
+    depth = np.minimum(depth_of(left), depth_of(right))
+    keypoints = keypoints_of(np.stack([left, right]))
+    mask = np.stack([np.zeros(depth.shape, bool), depth < WALL])
+    lifted = LIFT(frame_of(depth), dataclasses.replace(keypoints, mask=mask))
+    assert (lifted.origin[0] == Origin.UNKNOWN).all()
+    assert np.isnan(lifted.xyz[0]).all()
+    np.testing.assert_array_equal(lifted.xyz[1], LIFT(frame_of(depth), keypoints).xyz[1])
+
+
+def test_a_mask_of_everything_changes_nothing():
+    joints = person()
+    frame, keypoints = frame_of(depth_of(joints)), keypoints_of(joints)
+    masked = dataclasses.replace(keypoints, mask=np.ones((1, *frame.depth.shape), bool))
+    np.testing.assert_array_equal(LIFT(frame, masked).xyz, LIFT(frame, keypoints).xyz)
