@@ -18,6 +18,7 @@ from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPoseConfig
+from pose_ros.human.estimators.posenet import PoseNetConfig
 from pose_ros.human.face import FaceConfig, FaceLooker
 from pose_ros.human.fit_state import FitConfig
 from pose_ros.human.head import HeadLooks, look_at_heads
@@ -49,6 +50,7 @@ class HumanConfig:
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     movenet_single: MoveNetSingleConfig = field(default_factory=MoveNetSingleConfig)
+    posenet: PoseNetConfig = field(default_factory=PoseNetConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     track: IdentityConfig = field(default_factory=IdentityConfig)

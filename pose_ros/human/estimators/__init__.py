@@ -10,12 +10,14 @@ from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingle, MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPose, OpenPoseConfig
+from pose_ros.human.estimators.posenet import PoseNet, PoseNetConfig
 
 ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "blazepose": BlazePose,
     "movenet": MoveNet,
     "movenet_single": MoveNetSingle,
     "openpose": OpenPose,
+    "posenet": PoseNet,
 }
 
 
@@ -33,5 +35,6 @@ __all__ = [
     "MoveNetConfig",
     "MoveNetSingleConfig",
     "OpenPoseConfig",
+    "PoseNetConfig",
     "create_estimator",
 ]

@@ -20,6 +20,7 @@ GREY = np.full((480, 640, 3), 128, np.uint8)
 WEIGHTS = {
     "openpose": ("openpose_mobilenet_thin",),
     "movenet_single": ("movenet_thunder",),
+    "posenet": ("posenet",),
 }
 
 
