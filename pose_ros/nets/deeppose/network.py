@@ -83,4 +83,4 @@ class DeepPoseNetwork(nn.Module):
 
 
 def _split(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return values[..., :2], values[..., 2].clamp(*LIMITS), values[..., 3]
+    return values[..., :2], (values[..., 2] - 2).clamp(*LIMITS), values[..., 3]

@@ -35,7 +35,7 @@ class Refiner(nn.Module):
         self.pose = nn.Linear(JOINTS * 2, hidden)
         self.read = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 4))
         nn.init.zeros_(self.read[-1].weight)
-        self.read[-1].bias.data = torch.tensor([0.0, 0.0, -3.0, 0.0])
+        self.read[-1].bias.data = torch.tensor([0.0, 0.0, -1.0, 0.0])
 
     def forward(self, features: Tensor, xy: Tensor) -> Tensor:
         xy = xy.detach()
