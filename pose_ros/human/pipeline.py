@@ -19,6 +19,9 @@ from pose_ros.human.estimators.movenet import MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPoseConfig
 from pose_ros.human.estimators.posenet import PoseNetConfig
+from pose_ros.human.estimators.rtmlib_rtmo import RTMOConfig
+from pose_ros.human.estimators.rtmlib_rtmpose import RTMPoseConfig
+from pose_ros.human.estimators.vitpose import ViTPoseConfig
 from pose_ros.human.face import FaceConfig, FaceLooker
 from pose_ros.human.fit_state import FitConfig
 from pose_ros.human.head import HeadLooks, look_at_heads
@@ -51,6 +54,9 @@ class HumanConfig:
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     movenet_single: MoveNetSingleConfig = field(default_factory=MoveNetSingleConfig)
     posenet: PoseNetConfig = field(default_factory=PoseNetConfig)
+    vitpose: ViTPoseConfig = field(default_factory=ViTPoseConfig)
+    rtmpose: RTMPoseConfig = field(default_factory=RTMPoseConfig)
+    rtmo: RTMOConfig = field(default_factory=RTMOConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     track: IdentityConfig = field(default_factory=IdentityConfig)

@@ -11,6 +11,9 @@ from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingle, MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPose, OpenPoseConfig
 from pose_ros.human.estimators.posenet import PoseNet, PoseNetConfig
+from pose_ros.human.estimators.rtmlib_rtmo import RTMO, RTMOConfig
+from pose_ros.human.estimators.rtmlib_rtmpose import RTMPose, RTMPoseConfig
+from pose_ros.human.estimators.vitpose import ViTPose, ViTPoseConfig
 
 ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "blazepose": BlazePose,
@@ -18,6 +21,9 @@ ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "movenet_single": MoveNetSingle,
     "openpose": OpenPose,
     "posenet": PoseNet,
+    "rtmo": RTMO,
+    "rtmpose": RTMPose,
+    "vitpose": ViTPose,
 }
 
 
@@ -36,5 +42,8 @@ __all__ = [
     "MoveNetSingleConfig",
     "OpenPoseConfig",
     "PoseNetConfig",
+    "RTMOConfig",
+    "RTMPoseConfig",
+    "ViTPoseConfig",
     "create_estimator",
 ]

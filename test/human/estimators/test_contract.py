@@ -22,13 +22,20 @@ WEIGHTS = {
     "movenet_single": ("movenet_thunder",),
     "posenet": ("posenet",),
 }
+# What needs packages and weights that this project does not bring; tested alone with small random networks.
+OPTIONAL = {"rtmo", "rtmpose", "vitpose"}
 
 
 @pytest.fixture(scope="module", params=ESTIMATORS)
 def loaded(request, default_weights, weights_of):
     for name in WEIGHTS.get(request.param, ()):
         weights_of(name)
-    return create_estimator(request.param, getattr(HumanConfig(), request.param), CPU)
+    try:
+        return create_estimator(request.param, getattr(HumanConfig(), request.param), CPU)
+    except (ConfigError, WeightsError) as error:
+        if request.param in OPTIONAL:
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.fixture
@@ -106,7 +113,7 @@ def test_people_are_kept_over_frames_and_forgotten_when_gone(estimator, photo):
     assert len(estimator.estimate(photo, 400_000_000)) == 2
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", sorted(ESTIMATORS.keys() - {"rtmo"}))  # has no weights but by path
 def test_missing_weights_say_what_to_do(name, tmp_path, monkeypatch):
     monkeypatch.setenv("POSE_ROS_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="pose_ros weights get"):
