@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def _train(parsed: argparse.Namespace) -> int:
             raise ConfigError(f"{parsed.pictures} pictures are too few to train on: 5 at least")
         # Seeds of pictures far apart, so that another seed is another set.
         first = parsed.seed * 100_000 % 40_000_000
-        pictures = make_pictures(parsed.out / "data", parsed.pictures, first, parsed.backgrounds)
+        cores = len(os.sched_getaffinity(0))
+        pictures = make_pictures(parsed.out / "data", parsed.pictures, first, parsed.backgrounds, cores)
         data = f"Synthetic people rendered by this project (`--data synth`, seeds from {first:,} on)"
         data += f", with photos of {parsed.backgrounds.name} behind some." if parsed.backgrounds else "."
     else:

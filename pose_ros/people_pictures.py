@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
+from pose_ros.device import use_threads
 from pose_ros.errors import ConfigError
 from pose_ros.human.training.pictures import Shards, TrainingPicture, read_shards, write_shard
 from pose_ros.skeleton import COCO_17
@@ -21,25 +29,61 @@ def make_pictures(
     pictures: int,
     seed: int = 1,
     backgrounds: Path | str | None = None,
-    part: tuple[int, int] = (0, 1),
+    processes: int = 1,
     progress: bool = True,
 ) -> Shards:
     """At least so many pictures in `folder`, one shard a seed from `seed` on; shards that are there stay.
 
-    part (k, n): of n processes that share the work this is the k-th. backgrounds: a folder of photos.
+    backgrounds: a folder of photos.
     """
     from pose_ros.sources.synthetic.crowd.backdrops import read_photos
-    from pose_ros.sources.synthetic.crowd.crowd import PICTURES, snapshots
+    from pose_ros.sources.synthetic.crowd.crowd import PICTURES
 
     seeds = range(seed, seed + -(-pictures // PICTURES))
     if seed < 0 or seeds[-1] >= KEPT_APART:
         raise ConfigError(f"seeds {seeds[0]} to {seeds[-1]} are not all in [0, {KEPT_APART})")
-    photos = read_photos(backgrounds)
-    mine = [room for room in seeds[part[0] :: part[1]] if not _path(folder, room).exists()]
-    for room in tqdm(mine, desc=str(folder), unit="room", disable=not progress):
-        taken = [TrainingPicture.of(**vars(snapshot)) for snapshot in snapshots(room, photos)]
-        write_shard(_path(folder, room), taken)
+    read_photos(backgrounds)  # what is wrong with them is said before anything starts
+    missing = [room for room in seeds if not _path(folder, room).exists()]
+    make = partial(_make_room, folder, backgrounds, PICTURES)
+    bar = tqdm(total=len(missing), desc=f"pictures to {folder}", unit="room", disable=not progress)
+    with bar, _mapping(min(processes, len(missing))) as mapping:
+        for _ in mapping(make, missing):
+            bar.update()
     return read_shards(folder)
+
+
+def _make_room(folder: Path | str, backgrounds: Path | str | None, count: int, seed: int) -> None:
+    from pose_ros.sources.synthetic.crowd.backdrops import read_photos
+    from pose_ros.sources.synthetic.crowd.crowd import snapshots
+
+    taken = snapshots(seed, read_photos(backgrounds), count)
+    write_shard(_path(folder, seed), [TrainingPicture.of(**vars(snapshot)) for snapshot in taken])
+
+
+@contextmanager
+def _mapping(processes: int) -> Iterator[Callable]:
+    """A `map` over so many processes. SIGTERM ends them, too, each after the room it is at."""
+    if processes <= 1:
+        yield map
+        return
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_one_thread)
+    try:
+        previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    except ValueError:  # not the main thread: nobody hears signals here
+        previous = None
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def _one_thread() -> None:
+    """Of a process among many: each has one core. Ctrl-C is for the first process to hear."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    use_threads(1)
 
 
 def plain_pictures(seeds: Iterable[int]) -> Iterator[TrainingPicture]:

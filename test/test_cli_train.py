@@ -1,6 +1,7 @@
 """pose_ros train: from nothing to weights with a card, stopped and resumed."""
 
 import argparse
+import os
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ def toy(monkeypatch):
     from pose_ros.sources.synthetic.crowd import crowd
 
     monkeypatch.setattr(crowd, "PICTURES", 3)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(loop, "Toy", Toy, raising=False)
     monkeypatch.setitem(OBJECTIVES, "toy", ("loop", "Toy", {"batch": 2}))
 

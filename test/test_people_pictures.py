@@ -1,4 +1,4 @@
-"""Sets of synthetic pictures: resumable, shared between processes, apart from what is measured on."""
+"""Sets of synthetic pictures: resumable, made by several processes, apart from what is measured on."""
 
 import numpy as np
 import pytest
@@ -14,17 +14,25 @@ def few(monkeypatch):
     monkeypatch.setattr(crowd, "PICTURES", 2)
 
 
-def test_a_set_is_resumed_and_shared(tmp_path):
-    make_pictures(tmp_path / "parts", 5, seed=7, part=(1, 2), progress=False)
-    assert sorted(path.stem for path in (tmp_path / "parts").glob("*.npz")) == ["00000008"]
-    first = (tmp_path / "parts/00000008.npz").stat().st_mtime_ns
-    parts = make_pictures(tmp_path / "parts", 5, seed=7, progress=False)
-    assert (tmp_path / "parts/00000008.npz").stat().st_mtime_ns == first
-    assert len(parts) == 6  # whole rooms
-    for room in (7, 8, 9):
-        assert (tmp_path / f"parts/{room:08d}.npz").exists()
-    alone = make_pictures(tmp_path / "alone", 1, seed=8, progress=False)
-    for one, other in zip(alone, parts[2:4], strict=True):
+def test_a_set_is_resumed(tmp_path):
+    whole = make_pictures(tmp_path, 3, seed=7, progress=False)
+    assert len(whole) == 4  # whole rooms
+    paths = [tmp_path / f"{room:08d}.npz" for room in (7, 8)]
+    assert sorted(tmp_path.glob("*")) == paths
+    before = [picture.rgb for picture in whole]
+    made = paths[0].stat().st_mtime_ns
+    paths[1].unlink()
+    again = make_pictures(tmp_path, 3, seed=7, progress=False)
+    assert paths[0].stat().st_mtime_ns == made
+    for rgb, picture in zip(before, again, strict=True):
+        np.testing.assert_array_equal(rgb, picture.rgb)
+
+
+def test_several_processes_make_the_same(tmp_path):
+    alone = make_pictures(tmp_path / "alone", 2, seed=8, progress=False)
+    together = make_pictures(tmp_path / "together", 4, seed=8, processes=2, progress=False)
+    assert len(together) == 4
+    for one, other in zip(alone, together[:2], strict=True):
         np.testing.assert_array_equal(one.rgb, other.rgb)
         np.testing.assert_array_equal(one.xy, other.xy)
 

@@ -42,14 +42,14 @@ class Snapshot:
     owner: np.ndarray
 
 
-def snapshots(seed: int, photos: Sequence[np.ndarray] = ()) -> Iterator[Snapshot]:
-    """The PICTURES of one seed; `photos` (H,W,3) uint8 serve as backgrounds and prints."""
+def snapshots(seed: int, photos: Sequence[np.ndarray] = (), count: int = PICTURES) -> Iterator[Snapshot]:
+    """So many pictures of one seed; `photos` (H,W,3) uint8 serve as backgrounds and prints."""
     rng = np.random.default_rng([seed, 0])
     cast = [player(rng) for _ in range(CAST)]
     far = rng.uniform(4.0, 8.0)
     room = _relit(rng, furnish(rng, np.column_stack([np.linspace(1.0, far, 4), np.zeros(4)]), []))
     lamps = [Lamp(*light, room.solids) for light in room.lights]
-    for n in range(PICTURES):
+    for n in range(count):
         yield _snapshot(np.random.default_rng([seed, 1 + n]), cast, room, lamps, list(photos))
 
 
