@@ -37,6 +37,11 @@ class Node:
         return value
 
 
+def source_of(name: str) -> str:
+    """The node of an input "node" or "node:1"."""
+    return name.partition(":")[0]
+
+
 @dataclass(frozen=True)
 class GraphDefFile:
     path: Path
@@ -48,7 +53,7 @@ class GraphDefFile:
         named = {node.name: node for node in nodes}
         if not nodes or len(named) < len(nodes):
             raise GraphError(f"{path} is no TensorFlow graph, or broken: no nodes, or two of one name")
-        read = {name.partition(":")[0] for node in nodes for name in node.inputs}
+        read = {source_of(name) for node in nodes for name in node.inputs}
         missing = sorted(read - named.keys())
         if missing:
             raise GraphError(f"{path} is broken: it lacks the nodes {', '.join(missing[:5])}; get it again")
@@ -58,8 +63,16 @@ class GraphDefFile:
         """The graph that takes what this node gives, images (N,H,W,channels) of any size, as its input."""
         if name not in self.nodes:
             raise GraphError(f"{self.path.name} has no node {name!r} to start at")
+        before, waiting = set(), [name]
+        while waiting:
+            sources = {source_of(text) for text in self.nodes[waiting.pop()].inputs} - before
+            before |= sources
+            waiting += sources
+        kept = [
+            node for node in self.nodes.values() if node.name not in before | {name} or node.kind == "Const"
+        ]
         start = Node(name, "Placeholder", (), {"shape": (-1, -1, -1, channels)})
-        return GraphDefFile(self.path, self.nodes | {name: start})
+        return GraphDefFile.of(self.path, [start, *kept])
 
 
 def read_graphdef(path: Path) -> GraphDefFile:

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from pose_ros.errors import GraphError, unknown
 from pose_ros.nets.fuse import fold_pads, fuse_convolutions
 from pose_ros.nets.graphdef.calls import SEVERAL, TRANSLATIONS
-from pose_ros.nets.graphdef.file import GraphDefFile, Node
+from pose_ros.nets.graphdef.file import GraphDefFile, Node, source_of
 from pose_ros.nets.graphdef.record import record
 
 
@@ -24,7 +24,7 @@ class GraphDefModule(nn.Module):
 
     def __init__(self, file: GraphDefFile, outputs: Sequence[str] | None = None) -> None:
         super().__init__()
-        read = {_source(name) for node in file.nodes.values() for name in node.inputs}
+        read = {source_of(name) for node in file.nodes.values() for name in node.inputs}
         ends = [name for name, node in file.nodes.items() if name not in read and node.kind != "Const"]
         for name in outputs or ():
             if name not in file.nodes:
@@ -80,11 +80,6 @@ class GraphDefModule(nn.Module):
         return self
 
 
-def _source(name: str) -> str:
-    """The node of an input "node" or "node:1"."""
-    return name.partition(":")[0]
-
-
 def _in_order(file: GraphDefFile, outputs: Sequence[str]) -> list[Node]:
     """The nodes these outputs depend on, each after its inputs; without recursion, for graphs are deep."""
     done: dict[str, Node] = {}
@@ -92,7 +87,7 @@ def _in_order(file: GraphDefFile, outputs: Sequence[str]) -> list[Node]:
     opened: set[str] = set()
     while waiting:
         node = file.nodes[waiting[-1]]
-        open_inputs = [source for source in map(_source, node.inputs) if source not in done]
+        open_inputs = [source for source in map(source_of, node.inputs) if source not in done]
         if open_inputs and node.name in opened:
             raise GraphError(f"{file.path} is broken: {node.name} depends on itself")
         if open_inputs:
@@ -104,8 +99,8 @@ def _in_order(file: GraphDefFile, outputs: Sequence[str]) -> list[Node]:
     if unsupported:
         raise GraphError(f"{file.path}: operators that are not supported: {', '.join(sorted(unsupported))}")
     for name in {name for node in done.values() for name in node.inputs if ":" in name}:
-        if done[_source(name)].kind not in SEVERAL:
-            raise GraphError(f"{file.path}: {name}: {done[_source(name)].kind} has only first outputs here")
+        if done[source_of(name)].kind not in SEVERAL:
+            raise GraphError(f"{file.path}: {name}: {done[source_of(name)].kind} has only first outputs here")
     return list(done.values())
 
 

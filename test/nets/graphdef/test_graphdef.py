@@ -262,3 +262,85 @@ def test_the_published_graph(weights_of):
     assert network.parameter_count == 1_930_872
     (maps,) = network(torch.zeros(1, 3, 72, 100))
     assert maps.shape == (1, 57, 9, 13)
+
+
+# Operators that are not about images.
+
+
+def test_indices_parts_and_wholes(load):
+    """Where each channel is highest, and what the picture holds there, as plain loops have it."""
+    network = load(
+        image(2),
+        constant("zero", 0, np.int32),
+        constant("flat", (12, 2), np.int32),
+        constant("wide", 4, np.int32),
+        node("map", "Reshape", ["image", "flat"]),
+        node("best", "ArgMax", ["map", "zero"], output_type=number(6, 3)),
+        node("row", "FloorDiv", ["best", "wide"]),
+        node("before", "Mul", ["row", "wide"]),
+        node("column", "Sub", ["best", "before"]),
+        node("rows", "Unpack", ["row"], axis=0, num=2),
+        node("columns", "Unpack", ["column"], axis=0, num=2),
+        node("picture", "Squeeze", ["image"], squeeze_dims=(0,)),
+        node("where", "Pack", ["rows", "columns"], axis=0),
+        node("there", "GatherNd", ["picture", "where"]),
+        node("other", "Pack", ["rows:1", "columns:1"], axis=0),
+        node("twice", "ExpandDims", ["other", "zero"]),
+        node("real", "Cast", ["twice"], DstT=number(6, 1)),
+        outputs=("there", "real"),
+    )
+    for seed in range(5):
+        x = np.random.default_rng(seed).normal(size=(3, 4, 2)).astype(np.float32)
+        there, other = network(torch.from_numpy(x).permute(2, 0, 1)[None])
+        row, column = max(itertools.product(range(3), range(4)), key=lambda at: x[(*at, 0)])
+        np.testing.assert_allclose(there, x[row, column], atol=1e-6)
+        row, column = max(itertools.product(range(3), range(4)), key=lambda at: x[(*at, 1)])
+        np.testing.assert_array_equal(other, [[row, column]])
+
+
+def test_arithmetic_of_two(load):
+    network = load(
+        image(2),
+        constant("y", [[[2.0, -3.0]]]),
+        node("apart", "SquaredDifference", ["image", "y"]),
+        node("root", "Sqrt", ["apart"]),
+        node("out", "RealDiv", ["root", "y"]),
+    )
+    x = RNG.normal(size=(3, 4, 2))
+    np.testing.assert_allclose(run(network, x), np.abs(x - (2, -3)) / (2, -3), rtol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -1])
+def test_any_axis_can_be_joined(load, axis):
+    network = load(
+        image(2),
+        constant("axis", axis, np.int32),
+        node("s", "Sigmoid", ["image"]),
+        node("out", "ConcatV2", ["image", "s", "axis"]),
+    )
+    x = RNG.normal(size=(3, 4, 2))
+    expected = np.concatenate([x, 1 / (1 + np.exp(-x))], axis - 1 if axis > 0 else axis)
+    np.testing.assert_allclose(run(network, x), expected, atol=1e-6)
+
+
+def test_resize_between_pixel_centres(load):
+    network = load(
+        image(1),
+        constant("size", (6, 8), np.int32),
+        node("out", "ResizeBilinear", ["image", "size"], half_pixel_centers=True, align_corners=False),
+    )
+    x = RNG.normal(size=(3, 4, 1))
+    expected = np.zeros((6, 8))
+    for i, j in itertools.product(range(6), range(8)):
+        y, u = (np.clip((k + 0.5) / 2 - 0.5, 0, n - 1) for k, n in ((i, 3), (j, 4)))
+        for a, b in itertools.product(range(3), range(4)):
+            expected[i, j] += max(1 - abs(y - a), 0) * max(1 - abs(u - b), 0) * x[a, b, 0]
+    np.testing.assert_allclose(run(network, x)[..., 0], expected, atol=1e-5)
+
+
+def test_a_resize_by_corners_of_pixels_is_refused(load):
+    network = load(
+        image(1), constant("size", (6, 8), np.int32), node("out", "ResizeBilinear", ["image", "size"])
+    )
+    with pytest.raises(GraphError, match="half_pixel_centers"):
+        network(torch.zeros(1, 1, 3, 4))
