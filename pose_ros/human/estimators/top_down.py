@@ -98,7 +98,7 @@ class TopDown(HumanEstimator):
         """These people in a new picture, those who are still there."""
         if not len(people):
             return people
-        seen, astray = self._seen(rgb, people)
+        seen, astray = self._seen(rgb, people, people)
         return self._present(seen.select(np.flatnonzero(~astray)))
 
     def _meet(self, rgb: np.ndarray, known: Keypoints2D) -> Keypoints2D:
@@ -106,19 +106,24 @@ class TopDown(HumanEstimator):
         found = self._found(rgb, known)
         if not len(found):
             return found
-        seen, astray = self._seen(rgb, found)
+        seen, astray = self._seen(rgb, found, _joined(found, known))
         # Where the look fell on a neighbour, the detector's own key points are better than none.
         xy = np.where(astray[:, None, None], found.xy, seen.xy)
         score = np.where(astray[:, None], found.score, seen.score)
         box = np.where(astray[:, None], found.box_xyxy, seen.box_xyxy)
         return self._present(Keypoints2D(xy, score, box, self.skeleton))
 
-    def _seen(self, rgb: np.ndarray, people: Keypoints2D) -> tuple[Keypoints2D, np.ndarray]:
-        """These people looked at one by one, and (N,) whether the look fell on another of them."""
+    def _seen(
+        self, rgb: np.ndarray, people: Keypoints2D, everyone: Keypoints2D
+    ) -> tuple[Keypoints2D, np.ndarray]:
+        """These people looked at one by one, and (N,) whether the look fell on another.
+
+        everyone: these people first, then others who are there, too.
+        """
         started = time.perf_counter()
         seen = self.look(rgb, people)
         self.stage_ms["look"] += (time.perf_counter() - started) * 1e3
-        alike = similarity(seen.xy, people.xy, people.box_xyxy)
+        alike = similarity(seen.xy, everyone.xy, people.box_xyxy)
         return seen, alike.max(axis=1) > np.maximum(alike.diagonal(), ASTRAY)
 
     def _present(self, people: Keypoints2D) -> Keypoints2D:
