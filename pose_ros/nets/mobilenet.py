@@ -161,7 +161,7 @@ def start_from_movenet(network: nn.Module, path: Path | None = None) -> nn.Modul
     path: the TFLite file, the registered one by default. WeightsError where it does not fit.
     """
     path = path_of(MOVENET) if path is None else path
-    backbone, pyramid = _movenet_convolutions(path)
+    backbone, pyramid, _ = _movenet_convolutions(path)
     if isinstance(network, FeaturePyramid):
         _copy(backbone, (network.backbone, network.top[0]), path)
         _copy(pyramid, (network.lateral, network.top[1], *network.blend[::-1]), path)
@@ -170,11 +170,17 @@ def start_from_movenet(network: nn.Module, path: Path | None = None) -> nn.Modul
     return network
 
 
-def _movenet_convolutions(path: Path) -> tuple[list[Convolution], list[Convolution]]:
-    """Weight and bias of the backbone's and of the pyramid's convolutions, in the file's order."""
+def start_from_movenets_heat(look: Separable, heat: nn.Conv2d, path: Path | None = None) -> None:
+    """What makes MoveNet's maps of joints (before the sigmoid) from the pyramid's finest map, in place."""
+    path = path_of(MOVENET) if path is None else path
+    _copy(_movenet_convolutions(path)[2], (look, heat), path)
+
+
+def _movenet_convolutions(path: Path) -> tuple[list[Convolution], ...]:
+    """Weight and bias of the backbone's, the pyramid's and the joints' convolutions, in the file's order."""
     file = read_tflite(path)
     stored = {op.outputs[0]: op.inputs[0] for op in file.operators if op.kind == "DEQUANTIZE"}
-    backbone, pyramid = [], []
+    backbone, pyramid, heat = [], [], []
     for op in file.operators:
         if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
             continue
@@ -186,7 +192,9 @@ def _movenet_convolutions(path: Path) -> tuple[list[Convolution], list[Convoluti
             backbone.append(pair)
         elif "/model_1/" in name:
             pyramid.append(pair)
-    return backbone, pyramid
+        elif name.startswith("kpt_heatmap_0/"):
+            heat.append(pair)
+    return backbone, pyramid, heat
 
 
 @torch.no_grad()

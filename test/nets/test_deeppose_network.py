@@ -5,7 +5,7 @@ import torch
 
 from pose_ros.errors import WeightsError
 from pose_ros.nets.deeppose import HEIGHT, JOINTS, STAGES, WIDTH, DeepPoseNetwork, load_trained
-from pose_ros.nets.deeppose.refiner import EVIDENCE, SIDE, Refiner, torso
+from pose_ros.nets.deeppose.refiner import SIDE, Refiner, torso
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,10 @@ def test_windows_are_cut_at_the_joints_from_the_joints_own_maps():
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     unit_x = ((x + 0.5) / width - 0.5) * width / height
     unit_y = (y + 0.5) / height - 0.5
-    maps = torch.stack([unit_x, unit_y, unit_x * 0 + 1, unit_x * 0])
-    number = torch.arange(JOINTS).repeat_interleave(EVIDENCE).reshape(-1, 1, 1)
-    maps = maps.repeat(JOINTS, 1, 1)
-    maps[3::EVIDENCE] += number[3::EVIDENCE]
+    number = torch.arange(JOINTS)[:, None, None].expand(-1, height, width)
+    maps = torch.stack([unit_x.expand_as(number), unit_y.expand_as(number), number], 1).flatten(0, 1)
     xy, half = poses(2) * 0.8, torch.tensor([0.08, 0.15]).reshape(2, 1, 1)
-    looks = Refiner.windows(maps.expand(2, -1, -1, -1).float(), xy, half).unflatten(
-        -1, (EVIDENCE, SIDE, SIDE)
-    )
+    looks = Refiner.windows(maps.expand(2, -1, -1, -1).float(), xy, half).unflatten(-1, (3, SIDE, SIDE))
     for person in range(2):
         for joint in range(JOINTS):
             for row, column in ((0, 0), (SIDE // 2, SIDE // 2), (SIDE - 1, 2)):
@@ -63,17 +59,16 @@ def test_windows_are_cut_at_the_joints_from_the_joints_own_maps():
                 wanted = xy[person, joint] + step * half[person].squeeze()
                 found = looks[person, joint, :, row, column]
                 torch.testing.assert_close(found[:2], wanted, atol=1e-5, rtol=0)
-                assert found[2] == pytest.approx(1, abs=1e-5)
-                assert found[3] == pytest.approx(joint, abs=1e-4)
+                assert found[2] == pytest.approx(joint, abs=1e-4)
 
 
 def test_a_refiner_cares_for_where_things_are_relative_to_the_joints():
     """Map and joints moved by whole cells: the same displacement."""
     torch.manual_seed(6)
-    refiner = Refiner(8, 0.5)
+    refiner = Refiner(0.5)
     torch.nn.init.normal_(refiner.read[-1].weight)
-    cells, xy = torch.zeros(1, 8, 56, 56), poses(1) * 0.5
-    cells[..., 18:38, 18:38] = torch.randn(1, 8, 20, 20)
+    cells, xy = torch.zeros(1, 3 * JOINTS, 56, 56), poses(1) * 0.5
+    cells[..., 18:38, 18:38] = torch.randn(1, 3 * JOINTS, 20, 20)
     moved = torch.roll(cells, (3, -4), (2, 3))
     with torch.inference_mode():
         here = refiner(cells, xy)

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from pose_ros.errors import ShapeError, WeightsError
-from pose_ros.nets.mobilenet import FeaturePyramid, MobileNetV2, start_from_movenet
+from pose_ros.nets.mobilenet import (
+    FeaturePyramid,
+    MobileNetV2,
+    Separable,
+    start_from_movenet,
+    start_from_movenets_heat,
+)
 from pose_ros.nets.tflite import GraphModule
 from pose_ros.nets.tflite.file import read_tflite
 
@@ -46,6 +52,15 @@ def test_movenets_weights_give_movenets_features(network, ends, movenet, image):
     for stride, a, b, channels in zip((4, 8, 16, 32), mine, theirs, network.channels, strict=True):
         assert a.shape == (1, channels, 96 // stride, 64 // stride)
         torch.testing.assert_close(a, b, atol=2e-4 * float(b.abs().max()), rtol=1e-4)
+
+
+def test_movenets_maps_of_joints_come_from_its_finest_map(movenet, image):
+    pyramid = start_from_movenet(FeaturePyramid(), movenet)
+    look, heat = Separable(pyramid.channels[0], 96), torch.nn.Conv2d(96, 17, 1)
+    start_from_movenets_heat(look, heat, movenet)
+    with torch.inference_mode():
+        (theirs,) = inside(movenet, ("kpt_heatmap_0/conv2d_7/Conv2D;conv2d_7/bias1",), image)
+        torch.testing.assert_close(heat(look(pyramid(image)[0])), theirs, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("width", "channels"), [(0.5, (16, 16, 48, 160)), (1.0, (24, 32, 96, 320))])

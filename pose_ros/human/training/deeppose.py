@@ -20,8 +20,8 @@ from pose_ros.eval.metrics import torso_size
 from pose_ros.human.box_crops import BoxCrops
 from pose_ros.human.training.augment import AugmentConfig, augmented, warped
 from pose_ros.human.training.pictures import TrainingPicture
-from pose_ros.nets.deeppose import HEIGHT, MARGIN, STAGES, WIDTH, DeepPoseNetwork
-from pose_ros.nets.mobilenet import start_from_movenet
+from pose_ros.nets.deeppose import HEIGHT, MARGIN, STAGES, WIDTH, DeepPoseNetwork, Maps
+from pose_ros.nets.mobilenet import start_from_movenet, start_from_movenets_heat
 
 NEAR = 0.2  # of the torso: a joint is right
 FARTHEST = 0.15  # scale of simulated errors, in heights of the crop
@@ -32,7 +32,7 @@ LEAST_JOINTS, LEAST_HEIGHT = 4, 24  # visible, and px of the box: people of whom
 @dataclass(frozen=True)
 class DeepPoseTrainConfig:
     people: int = option(32, "crops a step", range=(1, 1024))
-    frozen: int = option(10, "first blocks of the backbone that stay MoveNet's", range=(0, 17))
+    frozen: int = option(13, "first blocks of the backbone that stay MoveNet's", range=(0, 17))
     shift: float = option(0.08, "how far boxes are off, in sides (standard deviation)", range=(0, 1))
     stretch: float = option(0.15, "how much boxes are too large or small (of the logarithm)", range=(0, 1))
     turn: float = option(20.0, "how far crops are turned (standard deviation)", unit="deg", range=(0, 180))
@@ -59,8 +59,8 @@ class DeepPoseObjective:
     name = "deeppose"
     about = (
         "DeepPose (Toshev & Szegedy 2014): regression of the 17 COCO joints from a crop of a person, then "
-        "two stages that look at a window about each joint. A MobileNetV2 with a feature pyramid that began "
-        "as Google's MoveNet MultiPose (Apache-2.0)."
+        "two stages that look at a window about each joint. A MobileNetV2 with a feature pyramid; that and "
+        "the first maps of joints began as those of Google's MoveNet MultiPose (Apache-2.0)."
     )
 
     def __init__(
@@ -74,6 +74,7 @@ class DeepPoseObjective:
         if network is None:
             network = DeepPoseNetwork()
             start_from_movenet(network.pyramid)
+            start_from_movenets_heat(network.evidence.look, network.evidence.heat)
         self.network = network.to(memory_format=torch.channels_last)
         self.settings = network.config
         backbone = network.pyramid.backbone
@@ -112,11 +113,8 @@ class DeepPoseObjective:
         crops = Crops(*(tensor.to(device) for tensor in vars(crops).values()))
         with torch.autocast(device.type, torch.bfloat16):
             maps = network.maps(crops.image.float())
-        return self.losses_of(tuple(m.float() for m in maps), crops)
-
-    def losses_of(self, maps: tuple[Tensor, ...], crops: Crops) -> dict[str, Tensor]:
-        """Of all stages, given what they look at."""
-        network, losses, start = self.network, {}, None
+        maps = Maps(*(m.float() for m in maps))
+        losses, start = {}, None
         for stage in range(STAGES):
             xy, log_scale, logit = network.first(maps) if stage == 0 else network.next(maps, start, stage)
             off = (xy - crops.xy).abs().sum(-1)

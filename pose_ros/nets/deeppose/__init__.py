@@ -1,6 +1,15 @@
 """DeepPose: our own network with its cascade, and the regressions that others published."""
 
-from pose_ros.nets.deeppose.network import HEIGHT, JOINTS, MARGIN, STAGES, WIDTH, DeepPoseNetwork, Regression
+from pose_ros.nets.deeppose.network import (
+    HEIGHT,
+    JOINTS,
+    MARGIN,
+    STAGES,
+    WIDTH,
+    DeepPoseNetwork,
+    Maps,
+    Regression,
+)
 from pose_ros.nets.deeppose.published import ResNetRegression, load_published
 from pose_ros.nets.deeppose.trained import load_trained
 
@@ -11,6 +20,7 @@ __all__ = [
     "STAGES",
     "WIDTH",
     "DeepPoseNetwork",
+    "Maps",
     "Regression",
     "ResNetRegression",
     "load_published",

@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pose_ros.nets.deeppose.evidence import Evidence
 from pose_ros.nets.deeppose.refiner import Refiner
 from pose_ros.nets.mobilenet import FeaturePyramid
 from pose_ros.skeleton import COCO_17
@@ -22,12 +24,12 @@ from pose_ros.skeleton import COCO_17
 HEIGHT, WIDTH = 224, 160  # px of the crop
 MARGIN = 1.25  # how much larger than the person's box it is
 JOINTS = len(COCO_17)
-# A window's half side in torsos, and the pyramid's level it is cut from (0: stride 4, 1: stride 8).
-WINDOWS = ((0.8, 1), (0.4, 0))
+# Half a window's side in torsos, and over how many cells of the evidence's 4 px is averaged first.
+WINDOWS = ((0.8, 2), (0.4, 1))
 STAGES = 1 + len(WINDOWS)
 LIMITS = (-7.0, 0.0)  # of the logarithm of a scale
-# MoveNet's maps are of very different size; so they come to about one.
-FACTORS = (3.0, 0.1, 0.1, 0.016)
+COARSE = 0.016  # brings the coarsest map of MoveNet's pyramid to about one
+CELLS = 8  # of the evidence are one of the coarsest map's
 
 
 class Regression(NamedTuple):
@@ -42,6 +44,13 @@ class Regression(NamedTuple):
     logit: Tensor
 
 
+class Maps(NamedTuple):
+    """What stages look at. evidence: (B,17*3,56,40), see Evidence. coarse: (B,64,7,5)."""
+
+    evidence: Tensor
+    coarse: Tensor
+
+
 class DeepPoseNetwork(nn.Module):
     """network(crop (B,3,224,160) RGB in 0..255) -> Regression."""
 
@@ -49,15 +58,16 @@ class DeepPoseNetwork(nn.Module):
         super().__init__()
         self.config = {"hidden": hidden}
         self.pyramid = FeaturePyramid()
-        coarse = self.pyramid.channels[-1] * (HEIGHT // 32) * (WIDTH // 32)
+        self.evidence = Evidence(self.pyramid.channels[0])
+        channels = self.pyramid.channels[-1] + JOINTS
         self.whole = nn.Sequential(
-            nn.Flatten(), nn.Linear(coarse, hidden), nn.ReLU(), nn.Linear(hidden, JOINTS * 4)
+            nn.Linear(channels * (HEIGHT // 32) * (WIDTH // 32), hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, JOINTS * 4),
         )
         with torch.no_grad():  # it starts from nearly nothing: everyone in the middle
             self.whole[-1].weight *= 0.1
-        self.refiners = nn.ModuleList(
-            Refiner(self.pyramid.channels[level], reach) for reach, level in WINDOWS
-        )
+        self.refiners = nn.ModuleList(Refiner(reach) for reach, _ in WINDOWS)
 
     def forward(self, crop: Tensor, stages: int = STAGES) -> Regression:
         maps = self.maps(crop)
@@ -67,18 +77,20 @@ class DeepPoseNetwork(nn.Module):
         xy, log_scale, logit = (torch.stack(parts) for parts in zip(*estimates, strict=True))
         return Regression(xy, log_scale, logit[-1])
 
-    def maps(self, crop: Tensor) -> tuple[Tensor, ...]:
-        """Of all strides, what every stage looks at."""
-        return tuple(m * factor for m, factor in zip(self.pyramid(crop), FACTORS, strict=True))
+    def maps(self, crop: Tensor) -> Maps:
+        fine, *_, coarse = self.pyramid(crop)
+        return Maps(self.evidence(fine), coarse * COARSE)
 
-    def first(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    def first(self, maps: Maps) -> tuple[Tensor, Tensor, Tensor]:
         """xy (B,17,2), log_scale (B,17), logit (B,17) from the whole person."""
-        return _split(self.whole(maps[-1]).float().unflatten(-1, (JOINTS, 4)))
+        seen = F.max_pool2d(maps.evidence[:, :: Evidence.MAPS], CELLS)
+        whole = torch.cat([maps.coarse, seen], 1).flatten(1)
+        return _split(self.whole(whole).unflatten(-1, (JOINTS, 4)))
 
-    def next(self, maps: tuple[Tensor, ...], xy: Tensor, stage: int) -> tuple[Tensor, Tensor, Tensor]:
+    def next(self, maps: Maps, xy: Tensor, stage: int) -> tuple[Tensor, Tensor, Tensor]:
         """The same, better: stage 1 is the first refinement of xy (B,17,2)."""
-        level = WINDOWS[stage - 1][1]
-        moved, log_scale, logit = _split(self.refiners[stage - 1](maps[level], xy))
+        evidence = F.avg_pool2d(maps.evidence, WINDOWS[stage - 1][1])
+        moved, log_scale, logit = _split(self.refiners[stage - 1](evidence, xy))
         return xy + moved, log_scale, logit
 
 
