@@ -1,9 +1,10 @@
 """Head pose (6D) from a face mesh and depth, and what becomes of it while the face is turned away.
 
 The mesh is turned onto a rigid template of the face (absolute orientation: Kabsch 1976, Umeyama 1991), in
-the axes of its viewing ray, as a face is seen from its own direction and not along the optical axis. Depth
-on the mesh says how far away it is. Over time an estimate and its variance are kept: a look is added to it
-by weight of both variances; between looks the head turns with the chest, and its variance grows.
+the axes of its viewing ray, as a face is seen from its own direction and not along the optical axis. What the
+network gets wrong with the direction of view is put right; then depth at sixty points of the mesh bends the
+rotation and says how far away the face is. Over time an estimate and its variance are kept: a look is added
+to it by weight of both variances; between looks the head turns with the chest, and its variance grows.
 """
 
 from __future__ import annotations
@@ -15,36 +16,23 @@ import numpy as np
 from pose_ros.config import option
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import rotation_exp, rotation_log
+from pose_ros.human.face_template import INDICES, MESH_DEPTH, PITCH, ROLL, SKIN, SPREAD, TEMPLATE, YAW
 
-# Points of MediaPipe's face mesh that grimaces move little, mm in the head's frame (origin between the ears,
-# x forward, y left, z up), and the x of the skin that depth sees there, as meshes draw noses long: means over
-# people and looks, which bench/fit_face_template.py measures.
-TEMPLATE_MM = {
-    33: (88, -50, 18, 88), 133: (94, -19, 17, 92), 362: (94, 19, 17, 92), 263: (88, 50, 18, 88),
-    1: (133, 0, -27, 107), 4: (135, 0, -20, 108), 6: (116, 0, 14, 96), 168: (111, 0, 24, 100),
-    10: (106, 0, 78, 97), 234: (31, -77, 1, 45), 454: (31, 77, 1, 45), 127: (35, -79, 17, 46),
-    356: (35, 79, 17, 46), 54: (72, -67, 59, 65), 284: (72, 67, 59, 65), 67: (97, -39, 75, 89),
-    297: (97, 39, 75, 89), 5: (132, 0, -10, 105), 195: (127, 0, -2, 102), 197: (121, 0, 6, 101),
-    48: (116, -20, -24, 100), 278: (116, 20, -24, 100), 50: (94, -53, -18, 84), 280: (94, 53, -18, 84),
-    117: (87, -58, 0, 79), 346: (87, 58, 0, 79), 93: (30, -76, -15, 49), 323: (30, 76, -15, 49),
-}  # fmt: skip
-INDICES = np.array(list(TEMPLATE_MM))
-TEMPLATE = np.array(list(TEMPLATE_MM.values()))[:, :3] / 1e3
-SKIN = np.array(list(TEMPLATE_MM.values()))[:, [3, 1, 2]] / 1e3
 OFFSET_SHARE, OFFSET_KEPT = 0.2, 1.0  # of a look in the mean of looks; s that the mean lasts
-APART = 0.04  # m, depths that far from the face's median are of something else
+APART, OFF = 0.04, 0.015  # m, depths that far from the face's median are of something else, count half
 
 
 @dataclass(frozen=True)
 class HeadConfig:
     min_logit: float = option(2.0, "face meshes below this logit are not believed", range=(-20.0, 20.0))
     mesh_sigma: float = option(
-        7.0, "error of how a mesh is turned, beside that of depth", unit="deg", range=(0.1, 90.0)
+        3.0, "error of how a mesh is turned, beside that of depth", unit="deg", range=(0.1, 90.0)
     )
     depth_sigma: float = option(
-        0.05, "error of one depth of a face; neighbours' are alike", unit="m", range=(0.001, 1.0)
-    )
-    look_sigma: float = option(8.0, "error of one look at a face", unit="deg", range=(0.1, 90.0))
+        0.01, "error of one of sixty depths of a face, faces' own shapes included", unit="m",
+        range=(0.001, 1.0),
+    )  # fmt: skip
+    look_sigma: float = option(4.0, "error of one look at a face", unit="deg", range=(0.1, 90.0))
     turning: float = option(
         40.0, "how far a head may turn unseen in one second", unit="deg", range=(0.1, 1000.0)
     )
@@ -98,7 +86,8 @@ def look_at_heads(
     middle = mesh.mean(1)
     rays = camera.rays(middle[:, :2])
     mean = TEMPLATE.mean(0)
-    rotation = _view(rays) @ _turn(TEMPLATE - mean, mesh - middle[:, None])
+    flat = (mesh - middle[:, None]) * [1, 1, MESH_DEPTH]
+    rotation = corrected(view_rotation(rays) @ turn_onto(TEMPLATE - mean, flat), rays)
     # Nearest pixels will do: where the skin is steep its neighbours are as wrong on the other side.
     u, v = np.rint(mesh[..., 0]).astype(int), np.rint(mesh[..., 1]).astype(int)
     inside = (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
@@ -184,7 +173,7 @@ def _offset(known: np.ndarray, rotation: np.ndarray, seen: np.ndarray, seconds: 
     return known * fading + share * np.where(looked, seen - known, 0.0)
 
 
-def _view(rays: np.ndarray) -> np.ndarray:
+def view_rotation(rays: np.ndarray) -> np.ndarray:
     """Rotations (N,3,3) whose z axis is the ray (N,3), with the image's x axis as level as it was."""
     z = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
     x = np.stack([z[:, 2], np.zeros(len(z)), -z[:, 0]], axis=-1)
@@ -192,11 +181,25 @@ def _view(rays: np.ndarray) -> np.ndarray:
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
-def _turn(shape: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def turn_onto(shape: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Rotations (N,3,3) that best turn centred points (K,3) onto centred ones (N,K,3) of any size."""
     left, _, right = np.linalg.svd(np.einsum("nki,kj->nij", seen, shape))
     left[:, :, 2] *= np.linalg.det(left @ right)[:, None]
     return left @ right
+
+
+def corrected(rotation: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Rotations (N,3,3) of meshes seen along rays (N,3), without what the network does to unusual views."""
+    aside, above = direction_of_camera(rotation, rays)
+    roll, yaw = ((a * aside + b * aside * above) for a, b in (ROLL, YAW))
+    pitch = PITCH[0] + PITCH[1] * above + PITCH[2] * aside**2
+    return rotation @ rotation_exp(np.stack([roll, pitch, yaw], axis=-1))
+
+
+def direction_of_camera(rotation: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far to its left (N,) and above it (N,), rad, a head that is turned so (N,3,3) has the camera."""
+    toward = -np.einsum("nji,nj->ni", rotation, rays / np.linalg.norm(rays, axis=-1, keepdims=True))
+    return np.arctan2(toward[:, 1], toward[:, 0]), np.arcsin(np.clip(toward[:, 2], -1, 1))
 
 
 def _fit_depth(
@@ -210,12 +213,13 @@ def _fit_depth(
     """
     tilt, prior = np.zeros((len(rotation), 2)), 1 / np.radians(config.mesh_sigma) ** 2
     start, hold = rotation, np.diag([1e-9, prior, prior])
-    for _ in range(2):
+    sigma = config.depth_sigma * SPREAD / np.median(SPREAD)
+    for _ in range(3):
         arm = SKIN @ np.swapaxes(rotation, -1, -2)
         residual = skin - arm[..., 2]
         distance, near, error = _robust_mean(residual)
         off = np.nan_to_num(residual - distance[:, None])
-        weight = near / (1 + (off / (APART / 2)) ** 2) / config.depth_sigma**2
+        weight = near / (1 + (off / OFF) ** 2) / sigma**2
         rows = np.stack([np.ones_like(off), arm[..., 1], -arm[..., 0]], axis=-1)
         weighed = np.swapaxes(rows * weight[..., None], -1, -2)
         right = weighed @ off[..., None]
