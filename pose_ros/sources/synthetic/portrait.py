@@ -32,9 +32,9 @@ IRIS_RADIUS = 0.00585  # m, alike in almost all people
 class Portrait:
     """One picture and its truth, all in the optical frame.
 
-    camera_from_head: origin between the ears, axes as REP-155's human_description. joints: COCO's names -> (3,)
-    m. eyes (2,3) m: centres of the left and right eyeball. iris (2,3) m: middles of the irises. gaze (3,):
-    unit, where both eyes look.
+    camera_from_head: origin between the ears, axes as REP-155's human_description. joints: COCO's names ->
+    (3,) m. eyes (2,3) m: centres of the left and right eyeball. iris (2,3) m: middles of the irises. gaze
+    (3,): unit, where both eyes look.
     """
 
     frame: RGBDFrame
@@ -110,7 +110,7 @@ def _direction(yaw: float, pitch: float) -> np.ndarray:
 
 
 def _camera(rng, head: np.ndarray) -> tuple[PinholeCamera, RigidTransform]:
-    """The window about the head (3,) m that a VGA camera at x = 0 sees somewhere in the middle of its picture."""
+    """What a VGA camera at x = 0 sees about the head (3,) m, which it has somewhere in the middle."""
     focal, (width, height) = rng.uniform(0.84, 0.98) * 640, (640, 480)
     position = np.array([0.0, 0.0, head[2] + rng.uniform(-0.3, 0.3) * min(head[0], 1.0)])
     forward = head - position
