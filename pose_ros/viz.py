@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pose_ros.geometry.camera import PinholeCamera
-from pose_ros.types import Keypoints2D, Origin, People, Person, TrackState
+from pose_ros.types import Hand, Keypoints2D, Origin, People, Person, TrackState
 
 LEFT, RIGHT, MIDDLE = (255, 140, 40), (60, 150, 255), (235, 235, 235)
 VISIBLE = 0.3  # key points below this score are not drawn
@@ -74,12 +74,29 @@ def _draw_person(picture: np.ndarray, person: Person, camera: PinholeCamera | No
     for k in np.flatnonzero(seen):
         fill = cv2.FILLED if joints.origin[0, k] == Origin.MEASURED else 1
         cv2.circle(picture, xy[k], thick + 1, color_of(person.id), fill, cv2.LINE_AA)
+    for hand in person.hands:
+        _draw_hand(picture, hand, camera)
     body = person.camera_from_joint.get("body")
     distance = f"  {np.linalg.norm(body.translation):.2f} m" if body else "  no depth"
     state = "" if person.state is TrackState.TRACKED else f"  {person.state.name.lower()}"
     head = xy[seen].min(axis=0) if seen.any() else xy[0]
     corner = (int(max(head[0], 0)), int(max(head[1] - 8, 14)))
     label(picture, person.id + distance + state, corner, color_of(person.id))
+
+
+def _draw_hand(picture: np.ndarray, hand: Hand, camera: PinholeCamera | None) -> None:
+    """Its bones in the side's colour, measured joints as dots."""
+    flat, solid = hand.keypoints2d, hand.keypoints3d
+    xy = flat.xy[0]
+    if camera is not None:
+        pixels = camera.project(solid.xyz[0])
+        xy = np.where(np.isfinite(pixels), pixels, xy)
+    xy = np.nan_to_num(xy).clip(-1e4, 1e4).round().astype(int)
+    thick = 2 if np.ptp(xy, axis=0).max() > 120 else 1
+    for a, b in flat.skeleton.bone_indices:
+        cv2.line(picture, xy[a], xy[b], _side_color(hand.side), thick, cv2.LINE_AA)
+    for k in np.flatnonzero(solid.origin[0] == Origin.MEASURED):
+        cv2.circle(picture, xy[k], thick, MIDDLE, cv2.FILLED, cv2.LINE_AA)
 
 
 def label(picture: np.ndarray, text: str, corner: tuple[int, int], color: tuple[int, int, int]) -> None:

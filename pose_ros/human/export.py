@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from pose_ros.hand_shape import opening
 from pose_ros.human.pipeline import HumanPipeline
 from pose_ros.sources.source import Source
-from pose_ros.types import Origin, People, Person
+from pose_ros.types import Hand, Keypoints2D, Keypoints3D, Origin, People, Person
 from pose_ros.viz import draw_people
 
 
@@ -48,18 +49,35 @@ def export_people(
 
 
 def _describe(person: Person) -> dict[str, Any]:
-    joints = person.keypoints3d
-    known = np.flatnonzero(joints.origin[0] != Origin.UNKNOWN)
-    names = joints.skeleton.joints
-    return {
+    told = _joints_of(person.keypoints2d, person.keypoints3d)
+    told |= {
         "id": person.id,
         "state": person.state.name.lower(),
-        "joints": {names[k]: joints.xyz[0, k].round(4).tolist() for k in known},
-        "score": {names[k]: round(float(joints.score[0, k]), 3) for k in known},
-        "origin": {names[k]: Origin(joints.origin[0, k]).name.lower() for k in known},
-        "pixels": dict(zip(names, person.keypoints2d.xy[0].round(1).tolist(), strict=True)),
         "rotations": {
             name: pose.quaternion.round(5).tolist() for name, pose in person.camera_from_joint.items()
         },
         "twist_unobservable": sorted(person.twist_unobservable),
+    }
+    if person.hands:
+        told["hands"] = {hand.side: _hand(hand) for hand in person.hands}
+    return told
+
+
+def _hand(hand: Hand) -> dict[str, Any]:
+    told = _joints_of(hand.keypoints2d, hand.keypoints3d)
+    if hand.camera_from_palm is not None:
+        told["palm"] = hand.camera_from_palm.translation.round(4).tolist()
+        told["palm_rotation"] = hand.camera_from_palm.quaternion.round(5).tolist()
+        told["opening"] = round(opening(hand), 3)
+    return told
+
+
+def _joints_of(flat: Keypoints2D, joints: Keypoints3D) -> dict[str, Any]:
+    known = np.flatnonzero(joints.origin[0] != Origin.UNKNOWN)
+    names = joints.skeleton.joints
+    return {
+        "joints": {names[k]: joints.xyz[0, k].round(4).tolist() for k in known},
+        "score": {names[k]: round(float(joints.score[0, k]), 3) for k in known},
+        "origin": {names[k]: Origin(joints.origin[0, k]).name.lower() for k in known},
+        "pixels": dict(zip(names, flat.xy[0].round(1).tolist(), strict=True)),
     }

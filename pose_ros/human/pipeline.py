@@ -24,6 +24,8 @@ from pose_ros.human.estimators.rtmlib_rtmpose import RTMPoseConfig
 from pose_ros.human.estimators.vitpose import ViTPoseConfig
 from pose_ros.human.face import FaceConfig, FaceLooker
 from pose_ros.human.fit_state import FitConfig
+from pose_ros.human.hand_track import Hands
+from pose_ros.human.hands import HandConfig
 from pose_ros.human.head import HeadLooks, look_at_heads
 from pose_ros.human.identity import Identity, IdentityConfig
 from pose_ros.human.kinematic_fit import KinematicFit
@@ -49,6 +51,7 @@ class HumanConfig:
         choices=("auto", "kinematic", "body"),
     )
     faces: bool = option(True, "look at faces for the heads' pose; without them it is coarse")
+    hands: bool = option(False, "find the hands of people, with all fingers")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
@@ -58,6 +61,7 @@ class HumanConfig:
     rtmpose: RTMPoseConfig = field(default_factory=RTMPoseConfig)
     rtmo: RTMOConfig = field(default_factory=RTMOConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
+    hand: HandConfig = field(default_factory=HandConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     track: IdentityConfig = field(default_factory=IdentityConfig)
     fit: FitConfig = field(default_factory=FitConfig)
@@ -81,6 +85,7 @@ class HumanPipeline:
         self.estimator = create_estimator(config.estimator, getattr(config, config.estimator), device)
         self.estimator.warm_up()
         self.faces = FaceLooker(config.face, device) if config.faces else None
+        self.hands = Hands(config.hand, config.smooth, device) if config.hands else None
         self.lift = Lift(config.lift, self.estimator.skeleton)
         self.identity = Identity(config.track, Memory)
         self.fit = KinematicFit(config.fit, self.estimator.skeleton)
@@ -105,9 +110,13 @@ class HumanPipeline:
         else:
             fitted = self._timed("fit", self.body_fit, frame, keypoints2d, lifted, ids).keypoints
         joints = self._timed("smooth", self.smoother, [m.smooth for m in memories], fitted, frame.stamp_ns)
+        seen = frame, keypoints2d, joints, ids
+        hands = self._timed("hands", self.hands, *seen) if self.hands else [()] * len(tracks)
         heads = self._timed("faces", self._heads, frame, keypoints2d, joints, ids)
         oriented = self._timed("orient", self.orienter, joints, ids, frame.stamp_ns * 1e-9, heads)
-        people = [person_of(track, n, keypoints2d, joints, oriented[n]) for n, track in enumerate(tracks)]
+        people = [
+            person_of(track, n, keypoints2d, joints, oriented[n], hands[n]) for n, track in enumerate(tracks)
+        ]
         return People((*people, *self._out_of_sight(frame)), frame.stamp_ns, frame.frame_id)
 
     def reset(self) -> None:
@@ -119,6 +128,8 @@ class HumanPipeline:
             self.body_fit.reset()
         if self.faces:
             self.faces.reset()
+        if self.hands:
+            self.hands.reset()
 
     def _body_fit(self, device: torch.device) -> BodyFit | None:
         """None where joints are found by the kinematic fit."""

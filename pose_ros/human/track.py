@@ -11,7 +11,7 @@ from pose_ros.human.identity import Track
 from pose_ros.human.mirror import MirrorState
 from pose_ros.human.orient import Orientation
 from pose_ros.human.smooth import SmoothState
-from pose_ros.types import Keypoints2D, Keypoints3D, Person, RGBDFrame
+from pose_ros.types import Hand, Keypoints2D, Keypoints3D, Person, RGBDFrame
 
 
 @dataclass
@@ -39,6 +39,7 @@ def person_of(
     keypoints2d: Keypoints2D,
     keypoints3d: Keypoints3D,
     orientation: Orientation,
+    hands: tuple[Hand, ...] = (),
 ) -> Person:
     """The n-th of these people, whose track this is."""
     return Person(
@@ -49,4 +50,5 @@ def person_of(
         keypoints3d=keypoints3d.select([n]),
         camera_from_joint=orientation.camera_from_joint,
         twist_unobservable=orientation.twist_unobservable,
+        hands=hands,
     )

@@ -13,9 +13,11 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform, quaternion_from_matrix
+from pose_ros.hand_shape import tips_of
 from pose_ros.human.human_description import joint_positions
 from pose_ros.ros.tf_messages import Frames
-from pose_ros.types import Origin, Person
+from pose_ros.skeleton import HAND_21
+from pose_ros.types import Hand, Origin, Person
 from pose_ros.viz import color_of
 
 try:  # REP-155 messages are not part of every ROS installation
@@ -31,7 +33,7 @@ except ImportError:
     HAVE_HRI_MSGS = False
 
 MARKER_LIFETIME = Duration(nanosec=300_000_000)
-BONES, JOINTS, LABEL = range(3)  # marker ids in a person's namespace
+BONES, JOINTS, LABEL, LEFT_HAND, RIGHT_HAND = range(5)  # marker ids in a person's namespace
 # hri_msgs/Skeleton2D orders its joints in its own way: each is found by the name of its constant.
 SKELETON2D_JOINTS = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist",
@@ -42,7 +44,7 @@ SKELETON2D_JOINTS = (
 
 
 def frames_of(people: Iterable[Person], root: str, root_from_image: RigidTransform | None = None) -> Frames:
-    """`body_<id>` in the frame `root`, every other joint in its `body_<id>`.
+    """`body_<id>` in the frame `root`, every other joint in its `body_<id>`, palms and finger tips, too.
 
     People whose body frame is unknown have none: TF could not hang their joints anywhere.
     """
@@ -52,8 +54,9 @@ def frames_of(people: Iterable[Person], root: str, root_from_image: RigidTransfo
             continue
         image_from_body = person.camera_from_joint["body"]
         root_from_body = root_from_image @ image_from_body if root_from_image else image_from_body
-        names = [name for name in person.camera_from_joint if name != "body"]
-        poses = [person.camera_from_joint[name] for name in names]
+        frames = person.camera_from_joint | _hand_frames(person)
+        names = [name for name in frames if name != "body"]
+        poses = [frames[name] for name in names]
         body = f"body_{person.id}"
         parent += [root] + [body] * len(names)
         child += [body] + [f"{name}_{person.id}" for name in names]
@@ -68,6 +71,17 @@ def frames_of(people: Iterable[Person], root: str, root_from_image: RigidTransfo
     return Frames(
         parent, child, np.concatenate(translation), quaternion_from_matrix(np.concatenate(rotation))
     )
+
+
+def _hand_frames(person: Person) -> dict[str, RigidTransform]:
+    """`<side>_palm` and `<side>_index_tip` and the like, these with the palm's axes; in the image's."""
+    frames = {}
+    for hand in person.hands:
+        if (palm := hand.camera_from_palm) is not None:
+            frames[f"{hand.side}_palm"] = palm
+            for name, place in tips_of(hand).items():
+                frames[f"{hand.side}_{name}"] = RigidTransform(palm.rotation, place)
+    return frames
 
 
 def _colour(person_id: str, alpha: float = 1.0) -> ColorRGBA:
@@ -101,7 +115,27 @@ def marker_array(
         markers[-1].text, markers[-1].color = person.id, bright
         head = points.get(keypoints.skeleton.index("nose"), next(iter(points.values())))
         markers[-1].pose.position = head
+        markers += [_hand_marker(person.id, hand, header, root_from_image) for hand in person.hands]
     return MarkerArray(markers=markers)
+
+
+def _hand_marker(
+    person_id: str, hand: Hand, header: Header, root_from_image: RigidTransform | None
+) -> Marker:
+    """The lines of a hand's bones that are known."""
+    xyz = hand.keypoints3d.xyz[0]
+    xyz = xyz if root_from_image is None else root_from_image.apply(xyz)
+    origin = hand.keypoints3d.origin[0]
+    bright, pale = _colour(person_id), _colour(person_id, 0.35)
+    marker = _marker(
+        person_id, LEFT_HAND if hand.side == "left" else RIGHT_HAND, Marker.LINE_LIST, header, width=0.006
+    )
+    for joint in (
+        joint for bone in HAND_21.bone_indices if np.isfinite(xyz[list(bone)]).all() for joint in bone
+    ):
+        marker.points.append(_point(xyz[joint]))
+        marker.colors.append(bright if origin[joint] == Origin.MEASURED else pale)
+    return marker
 
 
 def _point(xyz: np.ndarray) -> Point:
@@ -123,7 +157,7 @@ def delete_markers(person_ids: Iterable[str], header: Header) -> MarkerArray:
         markers=[
             Marker(header=header, ns=f"body_{person_id}", id=marker_id, action=Marker.DELETE)
             for person_id in person_ids
-            for marker_id in (BONES, JOINTS, LABEL)
+            for marker_id in (BONES, JOINTS, LABEL, LEFT_HAND, RIGHT_HAND)
         ]
     )
 
