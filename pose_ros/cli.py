@@ -12,6 +12,7 @@ from pose_ros.cli_estimators import add_compare, add_eval_estimators
 from pose_ros.cli_export import add_export
 from pose_ros.cli_motion import add_motion
 from pose_ros.cli_objects import add_eval_objects, add_grasps, add_objects, add_synth_objects
+from pose_ros.cli_train import add_train
 from pose_ros.errors import ConfigError, PoseError
 
 OBJECTS = "objects."  # what options of objects start with
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add_grasps(commands)
     add_motion(commands)
     add_export(commands)
+    add_train(commands)
 
     evaluate = commands.add_parser("eval", help="accuracy against truth").add_subparsers(required=True)
     keypoints = evaluate.add_parser("keypoints", help="2D key points against COCO annotations")
