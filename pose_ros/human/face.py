@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from pose_ros.config import option
 from pose_ros.geometry.camera import PinholeCamera
+from pose_ros.human.gaze import GazeConfig
 from pose_ros.human.regions import Regions
 from pose_ros.nets.tflite import load_tflite
 from pose_ros.types import Keypoints2D, Keypoints3D
@@ -18,6 +19,7 @@ from pose_ros.weights import path_of
 SIDE, POINTS = 192, 468
 WIDTH = 0.26  # m, of the square about a face that the network looks at
 BOX = 1.5  # the same, in sizes of the mesh
+EYES, EARS, LEAST = 0.063, 0.15, 12.0  # m, how far they are apart; px, a smaller face shows nothing
 EYE_CORNERS = (33, 263)  # outer ones, of the right and of the left eye
 BELIEVED = 0.0  # logit from which a mesh says where to look next
 
@@ -28,6 +30,15 @@ class FaceConfig:
         0.2, "how often each face is looked at, for the head's pose", unit="s", range=(0.0, 10.0)
     )
     per_frame: int = option(1, "faces looked at in one frame, at most", range=(0, 100))
+    landmarks: bool = option(
+        False, "give out faces: 468 points each time one is looked at, head pose; in every picture: every 0"
+    )
+    gaze: bool = option(False, "look at irises, too, and give out where people look, and landmarks")
+    eyes: GazeConfig = field(default_factory=GazeConfig)
+
+    @property
+    def is_given_out(self) -> bool:
+        return self.landmarks or self.gaze
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class FaceLooker:
         if any(stamp < looked for looked in self._looked.values()):
             self.reset()
         self._looked = {id: looked for id, looked in self._looked.items() if stamp - looked < 10}
-        usual = _regions(camera, keypoints2d, keypoints3d)
+        usual = _regions(camera, keypoints2d, keypoints3d, self.config.is_given_out)
         age = np.array([stamp - self._looked.get(id, -np.inf) for id in ids])
         due = (age > self.config.every - 1e-3) & np.isfinite(usual.size)
         order = np.argsort(np.where(due, -age, np.inf), kind="stable")
@@ -112,14 +123,24 @@ class FaceLooker:
         return mesh, logit.float().cpu().numpy().reshape(-1).astype(float)
 
 
-def _regions(camera: PinholeCamera, keypoints2d: Keypoints2D, keypoints3d: Keypoints3D) -> Regions:
-    """Squares about the faces as the key points have them; NaN size for who has no depth."""
-    nose, left, right = keypoints2d.skeleton.indices("nose", "left_eye", "right_eye")
+def _regions(
+    camera: PinholeCamera, keypoints2d: Keypoints2D, keypoints3d: Keypoints3D, without_depth: bool
+) -> Regions:
+    """Squares about the faces as the key points have them.
+
+    Who has no depth has a size by the distances of eyes and ears in the picture, NaN unless `without_depth`.
+    """
+    names = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+    nose, left, right, left_ear, right_ear = keypoints2d.skeleton.indices(*names)
     xy = keypoints2d.xy
     eyes = xy[:, left] - xy[:, right]
     # A face from the side shows hardly how it is turned; one seen from behind has its eyes the wrong way.
     angle = np.clip(np.where(eyes[:, 0] > 4, np.arctan2(eyes[:, 1], eyes[:, 0]), 0.0), -0.6, 0.6)
     size = camera.fx * WIDTH / keypoints3d.xyz[:, nose, 2]
+    if without_depth:
+        ears = np.linalg.norm(xy[:, left_ear] - xy[:, right_ear], axis=-1) / EARS
+        guess = np.maximum(np.linalg.norm(eyes, axis=-1) / EYES, ears) * WIDTH
+        size = np.where(np.isfinite(size), size, np.where(guess > LEAST, guess, np.nan))
     return Regions((2 * xy[:, nose] + xy[:, left] + xy[:, right]) / 4, size, angle)
 
 

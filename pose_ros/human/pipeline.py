@@ -22,7 +22,8 @@ from pose_ros.human.estimators.posenet import PoseNetConfig
 from pose_ros.human.estimators.rtmlib_rtmo import RTMOConfig
 from pose_ros.human.estimators.rtmlib_rtmpose import RTMPoseConfig
 from pose_ros.human.estimators.vitpose import ViTPoseConfig
-from pose_ros.human.face import FaceConfig, FaceLooker
+from pose_ros.human.face import FaceConfig, FaceLooker, FaceMesh
+from pose_ros.human.face_points import Faces
 from pose_ros.human.fit_state import FitConfig
 from pose_ros.human.hand_track import Hands
 from pose_ros.human.hands import HandConfig
@@ -85,6 +86,9 @@ class HumanPipeline:
         self.estimator = create_estimator(config.estimator, getattr(config, config.estimator), device)
         self.estimator.warm_up()
         self.faces = FaceLooker(config.face, device) if config.faces else None
+        if config.face.is_given_out and not config.faces:
+            raise ConfigError("face.landmarks and face.gaze need faces: true")
+        self.face_reader = Faces(config.face, device) if config.face.is_given_out else None
         self.hands = Hands(config.hand, config.smooth, device) if config.hands else None
         self.lift = Lift(config.lift, self.estimator.skeleton)
         self.identity = Identity(config.track, Memory)
@@ -112,10 +116,14 @@ class HumanPipeline:
         joints = self._timed("smooth", self.smoother, [m.smooth for m in memories], fitted, frame.stamp_ns)
         seen = frame, keypoints2d, joints, ids
         hands = self._timed("hands", self.hands, *seen) if self.hands else [()] * len(tracks)
-        heads = self._timed("faces", self._heads, frame, keypoints2d, joints, ids)
+        mesh, heads = self._timed("faces", self._heads, frame, keypoints2d, joints, ids)
         oriented = self._timed("orient", self.orienter, joints, ids, frame.stamp_ns * 1e-9, heads)
+        faces = [None] * len(tracks)
+        if self.face_reader:
+            faces = self._timed("gaze", self.face_reader, frame, mesh, heads, ids, oriented)
         people = [
-            person_of(track, n, keypoints2d, joints, oriented[n], hands[n]) for n, track in enumerate(tracks)
+            person_of(track, n, keypoints2d, joints, oriented[n], hands[n], faces[n])
+            for n, track in enumerate(tracks)
         ]
         return People((*people, *self._out_of_sight(frame)), frame.stamp_ns, frame.frame_id)
 
@@ -128,6 +136,8 @@ class HumanPipeline:
             self.body_fit.reset()
         if self.faces:
             self.faces.reset()
+        if self.face_reader:
+            self.face_reader.reset()
         if self.hands:
             self.hands.reset()
 
@@ -153,12 +163,13 @@ class HumanPipeline:
 
     def _heads(
         self, frame: RGBDFrame, keypoints2d: Keypoints2D, joints: Keypoints3D, ids: list[str]
-    ) -> HeadLooks | None:
+    ) -> tuple[FaceMesh, HeadLooks | None]:
         if self.faces is None:
-            return None
+            return FaceMesh.empty(), None
         mesh = self.faces(frame.rgb, frame.camera, keypoints2d, joints, ids, frame.stamp_ns * 1e-9)
         faces = mesh.person, mesh.points, mesh.logit
-        return look_at_heads(len(ids), *faces, frame.depth, frame.camera, self.config.orient.head)
+        heads = look_at_heads(len(ids), *faces, frame.depth, frame.camera, self.config.orient.head)
+        return mesh, heads
 
     def _timed(self, stage: str, work, *arguments):
         started = time.perf_counter()

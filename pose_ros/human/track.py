@@ -11,7 +11,7 @@ from pose_ros.human.identity import Track
 from pose_ros.human.mirror import MirrorState
 from pose_ros.human.orient import Orientation
 from pose_ros.human.smooth import SmoothState
-from pose_ros.types import Hand, Keypoints2D, Keypoints3D, Person, RGBDFrame
+from pose_ros.types import Face, Hand, Keypoints2D, Keypoints3D, Person, RGBDFrame
 
 
 @dataclass
@@ -40,6 +40,7 @@ def person_of(
     keypoints3d: Keypoints3D,
     orientation: Orientation,
     hands: tuple[Hand, ...] = (),
+    face: Face | None = None,
 ) -> Person:
     """The n-th of these people, whose track this is."""
     return Person(
@@ -51,4 +52,5 @@ def person_of(
         camera_from_joint=orientation.camera_from_joint,
         twist_unobservable=orientation.twist_unobservable,
         hands=hands,
+        face=face,
     )
