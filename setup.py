@@ -14,6 +14,8 @@ GRASP = [*OBJECTS, "rtree>=1.0", "embreex>=2.17"]  # rays against meshes
 MIMICRY = ["pin>=4.0", "pin-pink>=4.0", "daqp>=0.8"]  # inverse kinematics of any robot
 BAG = ["rosbags>=0.11"]  # bags to read and to write
 RECORD = ["mcap>=1.5", "zstandard>=0.20", "pyarrow>=14.0", "av>=16.0"]  # imitation data
+# Estimators that other packages run; they bring their weights.
+RTMLIB = ["rtmlib>=0.0.16", "onnxruntime>=1.17"]
 SIM = ['pybullet==3.2.7; python_version < "3.12"']  # simulated robots; no wheels for later Pythons
 
 
@@ -59,6 +61,9 @@ setup(
         "record": BAG + RECORD,
         "ray": ["ray>=2.9"],  # a cluster for large imports
         "sim": SIM,
+        "vitpose": ["transformers>=5.0"],
+        "rtmpose": RTMLIB,
+        "rtmo": RTMLIB,
         "all": DEMO + GRASP + MIMICRY + BAG + RECORD + SIM,
         "test": ["pytest>=7.4", "ruff>=0.17,<0.18", "transforms3d>=0.4", "yourdfpy>=0.0.56", "bvhio>=1.5"],
         "litert": ["ai-edge-litert>=2.0"],  # the oracle of test/nets; it needs numpy 2
