@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 
 from pose_ros.geometry.camera import PinholeCamera
-from pose_ros.types import Hand, Keypoints2D, Origin, People, Person, TrackState
+from pose_ros.types import Face, Hand, Keypoints2D, Origin, People, Person, TrackState
 
 LEFT, RIGHT, MIDDLE = (255, 140, 40), (60, 150, 255), (235, 235, 235)
+MESH, IRIS, GAZE = (170, 240, 190), (80, 230, 255), (255, 235, 60)
+GAZE_LENGTH = 0.4  # m
 VISIBLE = 0.3  # key points below this score are not drawn
 
 
@@ -76,12 +78,32 @@ def _draw_person(picture: np.ndarray, person: Person, camera: PinholeCamera | No
         cv2.circle(picture, xy[k], thick + 1, color_of(person.id), fill, cv2.LINE_AA)
     for hand in person.hands:
         _draw_hand(picture, hand, camera)
+    if person.face is not None:
+        _draw_face(picture, person.face, camera)
     body = person.camera_from_joint.get("body")
     distance = f"  {np.linalg.norm(body.translation):.2f} m" if body else "  no depth"
     state = "" if person.state is TrackState.TRACKED else f"  {person.state.name.lower()}"
     head = xy[seen].min(axis=0) if seen.any() else xy[0]
     corner = (int(max(head[0], 0)), int(max(head[1] - 8, 14)))
     label(picture, person.id + distance + state, corner, color_of(person.id))
+
+
+def _draw_face(picture: np.ndarray, face: Face, camera: PinholeCamera | None) -> None:
+    """The mesh's points and the irises where it was looked at; a line along the gaze."""
+    if face.is_seen:
+        size = int(np.ptp(face.pixels[:, 1]) > 150)
+        for u, v in face.pixels.clip(-1e4, 1e4).round().astype(int).tolist():
+            cv2.circle(picture, (u, v), size, MESH, cv2.FILLED)
+        for iris in face.iris_pixels[np.isfinite(face.iris_pixels).all((-1, -2))]:
+            radius = np.linalg.norm(iris[1:] - iris[0], axis=-1).mean()
+            middle = iris[0].clip(-1e4, 1e4).round().astype(int)
+            cv2.circle(picture, middle, max(int(radius), 1), IRIS, 1, cv2.LINE_AA)
+    if camera is not None and face.camera_from_gaze is not None:
+        way = face.camera_from_gaze.apply(np.array([[0, 0, 0.0], [0, 0, GAZE_LENGTH]]))
+        ends = camera.project(way)
+        if np.isfinite(ends).all():
+            start, end = ends.clip(-1e4, 1e4).round().astype(int)
+            cv2.arrowedLine(picture, start, end, GAZE, 2, cv2.LINE_AA, tipLength=0.15)
 
 
 def _draw_hand(picture: np.ndarray, hand: Hand, camera: PinholeCamera | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from pose_ros.hand_shape import opening
 from pose_ros.human.pipeline import HumanPipeline
 from pose_ros.sources.source import Source
-from pose_ros.types import Hand, Keypoints2D, Keypoints3D, Origin, People, Person
+from pose_ros.types import Face, Hand, Keypoints2D, Keypoints3D, Origin, People, Person
 from pose_ros.viz import draw_people
 
 
@@ -60,6 +61,28 @@ def _describe(person: Person) -> dict[str, Any]:
     }
     if person.hands:
         told["hands"] = {hand.side: _hand(hand) for hand in person.hands}
+    if person.face is not None:
+        told["face"] = _face(person.face)
+    return told
+
+
+def _face(face: Face) -> dict[str, Any]:
+    """Angles in degrees: yaw to the person's left, pitch down, roll to the right shoulder are positive."""
+    yaw, pitch, roll = face.yaw_pitch_roll.round(1).tolist()
+    told: dict[str, Any] = {
+        "score": round(face.score, 3),
+        "yaw": yaw, "pitch": pitch, "roll": roll,
+        "head_sigma": round(math.degrees(face.head_sigma), 1),
+    }  # fmt: skip
+    if face.camera_from_gaze is not None:
+        told["gaze"] = face.camera_from_gaze.rotation[:, 2].round(4).tolist()
+        told["gaze_from"] = face.camera_from_gaze.translation.round(4).tolist()
+        told["gaze_sigma"] = round(math.degrees(face.gaze_sigma), 1)
+    if face.is_seen:
+        told["pixels"] = face.pixels.round(1).tolist()
+        told["points"] = [None if math.isnan(p[0]) else p for p in face.xyz.round(4).tolist()]
+        if np.isfinite(face.iris_pixels).all():
+            told["irises"] = dict(zip(("left", "right"), face.iris_pixels.round(1).tolist(), strict=True))
     return told
 
 

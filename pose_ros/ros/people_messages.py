@@ -15,6 +15,7 @@ from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform, quaternion_from_matrix
 from pose_ros.hand_shape import tips_of
 from pose_ros.human.human_description import joint_positions
+from pose_ros.ros.face_messages import FACE_MARKERS, face_markers
 from pose_ros.ros.tf_messages import Frames
 from pose_ros.skeleton import HAND_21
 from pose_ros.types import Hand, Origin, Person
@@ -116,6 +117,8 @@ def marker_array(
         head = points.get(keypoints.skeleton.index("nose"), next(iter(points.values())))
         markers[-1].pose.position = head
         markers += [_hand_marker(person.id, hand, header, root_from_image) for hand in person.hands]
+        blank = _marker(person.id, BONES, Marker.POINTS, header, width=0.0)
+        markers += face_markers(person, blank, root_from_image)
     return MarkerArray(markers=markers)
 
 
@@ -157,7 +160,7 @@ def delete_markers(person_ids: Iterable[str], header: Header) -> MarkerArray:
         markers=[
             Marker(header=header, ns=f"body_{person_id}", id=marker_id, action=Marker.DELETE)
             for person_id in person_ids
-            for marker_id in (BONES, JOINTS, LABEL, LEFT_HAND, RIGHT_HAND)
+            for marker_id in (BONES, JOINTS, LABEL, LEFT_HAND, RIGHT_HAND, *FACE_MARKERS)
         ]
     )
 

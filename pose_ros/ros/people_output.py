@@ -16,6 +16,8 @@ from pose_ros.human.human_urdf import human_urdf
 from pose_ros.ros import people_messages as messages
 from pose_ros.ros.body_mesh import BodyMeshOutput
 from pose_ros.ros.conversions import SECOND_NS, header_of, message_from_rgb
+from pose_ros.ros.face_messages import face_frames, joined
+from pose_ros.ros.face_output import FaceOutput
 from pose_ros.ros.people_cloud import info_message, people_message
 from pose_ros.ros.pose_outputs import PoseOutputs
 from pose_ros.ros.publishing import is_heard, make_latched, make_publisher
@@ -46,6 +48,7 @@ class PeopleOutput:
         self._skeleton: Skeleton | None = None  # that `_info` has told of
         self._markers = make_publisher(self._node, MarkerArray, "skeletons/markers")
         self._meshes = BodyMeshOutput(node)
+        self._faces = FaceOutput(node)
         self._annotated = make_publisher(self._node, Image, "image_annotated", 1)
         self._tracked = None
         if messages.HAVE_HRI_MSGS:
@@ -64,6 +67,7 @@ class PeopleOutput:
         self._publish_points(tracked, header, root_from_image)
         if self._publish_tf:
             frames = messages.frames_of(tracked, root, root_from_image)
+            frames = joined(frames, face_frames(tracked, root, root_from_image))
             if frames.child:
                 self._tf.publish(self._tf_messages(frames, header))
         for person in tracked:
@@ -90,6 +94,7 @@ class PeopleOutput:
             ):
                 if topic in topics and is_heard(topics[topic]):
                     topics[topic].publish(message())
+        self._faces.publish(tracked, frame.camera, people.stamp_ns, people.frame_id)
         self._forget(people.stamp_ns)
         if is_heard(self._annotated):
             picture = draw_people(frame.rgb, people, frame.camera)
@@ -102,6 +107,7 @@ class PeopleOutput:
         if self._marked:
             self._markers.publish(messages.delete_markers(self._marked, header))
         self._meshes.clear(header)
+        self._faces.clear()
         if self._tracked and self._last_seen_ns:
             self._tracked.publish(messages.ids_list([], header))
         self._marked, self._last_seen_ns = set(), {}
@@ -143,6 +149,7 @@ class PeopleOutput:
         shared = (self._tf, self._points, self._info, self._markers, self._annotated, self._tracked)
         yield from (publisher for publisher in shared if publisher)
         yield from self._meshes.publishers()
+        yield from self._faces.publishers()
         for topics in list(self._of_person.values()):
             yield from topics.values()
 
