@@ -48,14 +48,17 @@ LENGTHS = {
 # Landmarks that lie off the joint they are named for, m, in the axes of a left palm (Hand tells which).
 OFF = {"wrist": (0.0, 0.002, -0.009), "thumb_cmc": (0.002, -0.012, 0.012)}
 # How far a joint's centre lies behind the skin, m.
-FLESH = {"wrist": 0.024, "thumb_cmc": 0.018, "thumb_mcp": 0.015, "thumb_ip": 0.0095,
+FLESH = {"wrist": 0.03, "thumb_cmc": 0.018, "thumb_mcp": 0.015, "thumb_ip": 0.0095,
          "mcp": 0.015, "pip": 0.007, "dip": 0.0065, "tip": 0.006}  # fmt: skip
+# How much more than others the network errs in how bones are turned: hardly in the palm, much in fingers' ends.
+TURNS = {"mcp": 0.4, "cmc": 0.6, "pip": 0.75, "ip": 1.0, "dip": 1.4, "tip": 1.5}
 WINDOWS = (0.08, 0.05, 0.03, 0.03, 0.025, 0.025)  # m about the expected skin in which depth is read, by step
 NEAREST = 0.3  # of a patch must lie in the window
-SIZE_SIGMA = 0.12  # of the logarithm of hands' sizes
+SIZE_SIGMA = 0.1  # of the logarithm of hands' sizes
 EDGE = 0.012  # m; a depth so far off has let go by three quarters
 REACH = np.array([HAND_21.indices(*bone) for bone in LENGTHS])
 USUAL = np.array(list(LENGTHS.values()))
+TURN = np.array([TURNS[second.split("_")[-1]] for _, second in LENGTHS])
 SKIN = np.array([FLESH.get(joint, FLESH.get(joint.split("_")[-1])) for joint in HAND_21.joints])
 _OFF = np.array([OFF.get(joint, (0.0, 0.0, 0.0)) for joint in HAND_21.joints])
 _DISC = _disc(24)
@@ -65,18 +68,18 @@ WRIST, K = HAND_21.index("wrist"), len(HAND_21)
 @dataclass(frozen=True)
 class HandLiftConfig:
     patch_radius: float = option(
-        0.006, "radius of the patch whose depths are read at a joint", unit="m", range=(0.001, 0.05)
+        0.005, "radius of the patch whose depths are read at a joint", unit="m", range=(0.001, 0.05)
     )
     landmark_sigma: float = option(
-        0.005, "error of a landmark across its viewing ray", unit="m", range=(0.0005, 0.1)
+        0.004, "error of a landmark across its viewing ray", unit="m", range=(0.0005, 0.1)
     )
     depth_sigma: float = option(0.005, "error of depth on the right joint", unit="m", range=(0.0005, 0.1))
     bone_sigma: float = option(
-        20.0, "error of how the network's bones are turned", unit="deg", range=(1.0, 180.0)
+        25.0, "error of how the network's bones are turned", unit="deg", range=(1.0, 180.0)
     )
     length_sigma: float = option(0.15, "how bones' lengths vary, as a share", range=(0.01, 1.0))
     wrist_sigma: float = option(
-        0.015, "error of the body's wrist as a hand's, beside its own", unit="m", range=(0.001, 0.1)
+        0.01, "error of the body's wrist as a hand's, beside its own", unit="m", range=(0.001, 0.1)
     )
 
 
@@ -154,7 +157,7 @@ class _Fit:
         z = self.wrist[:, None, 2] + self.shape[..., 2] - self.shape[:, [WRIST], 2]
         near = np.median(z, axis=1)
         surface = self._surface(self.rays * z[..., None], z, 2 * WINDOWS[0])
-        off = np.nan_to_num(_nanmedian(surface - z))
+        off = np.nan_to_num(_nanmedian(surface + SKIN - z))
         return self.rays * np.maximum(z + off[:, None], near[:, None] / 2)[..., None]
 
     def _normal(
@@ -202,8 +205,8 @@ class _Fit:
             rows[:, :3, i], rows[:, :3, j] = -np.eye(3), np.eye(3)
             rows[:, :3, -1] = -scale[:, None] * wanted[:, b]
             value[:, :3] = scale[:, None] * wanted[:, b] - now[:, b]
-            rows[:, :3] /= turn * USUAL[b]
-            value[:, :3] /= turn * USUAL[b]
+            rows[:, :3] /= turn * TURN[b] * USUAL[b]
+            value[:, :3] /= turn * TURN[b] * USUAL[b]
             rows[:, 3, i], rows[:, 3, j] = -along[:, b], along[:, b]
             rows[:, 3, -1] = -scale * USUAL[b]
             value[:, 3] = scale * USUAL[b] - length[:, b]
