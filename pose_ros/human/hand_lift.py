@@ -50,10 +50,11 @@ OFF = {"wrist": (0.0, 0.002, -0.009), "thumb_cmc": (0.002, -0.012, 0.012)}
 # How far a joint's centre lies behind the skin, m.
 FLESH = {"wrist": 0.03, "thumb_cmc": 0.018, "thumb_mcp": 0.015, "thumb_ip": 0.0095,
          "mcp": 0.015, "pip": 0.007, "dip": 0.0065, "tip": 0.006}  # fmt: skip
-# How much more than others the network errs in how bones are turned: hardly in the palm, much in fingers' ends.
+# How much more than others the network errs in how bones are turned: little in the palm, much at their ends.
 TURNS = {"mcp": 0.4, "cmc": 0.6, "pip": 0.75, "ip": 1.0, "dip": 1.4, "tip": 1.5}
 WINDOWS = (0.08, 0.05, 0.03, 0.03, 0.025, 0.025)  # m about the expected skin in which depth is read, by step
 NEAREST = 0.3  # of a patch must lie in the window
+ALIKE = 4.0  # joints of one hand err alike, which their normal equations do not know: measured, of variances
 SIZE_SIGMA = 0.1  # of the logarithm of hands' sizes
 EDGE = 0.012  # m; a depth so far off has let go by three quarters
 REACH = np.array([HAND_21.indices(*bone) for bone in LENGTHS])
@@ -149,7 +150,7 @@ class _Fit:
             joints = joints + step[:, :-1].reshape(joints.shape)
             size = np.clip(size + step[:, -1], -0.7, 0.5)
         blocks = np.linalg.inv(normal)[:, :-1, :-1].reshape(len(joints), K, 3, K, 3)
-        covariance = np.einsum("mkikj->mkij", blocks)
+        covariance = ALIKE * np.einsum("mkikj->mkij", blocks)
         return joints, (covariance + np.swapaxes(covariance, -1, -2)) / 2, held
 
     def _start(self) -> np.ndarray:
