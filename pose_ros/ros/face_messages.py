@@ -24,7 +24,7 @@ except ImportError:
 
 FACE_MARKERS = GAZE, HEAD, POINTS = range(10, 13)  # marker ids in a person's namespace
 GAZE_LENGTH, AXIS_LENGTH = 0.5, 0.12  # m, of what is drawn
-# The points of MediaPipe's mesh that come next to dlib's 68, which hri_msgs/FacialLandmarks has in that order:
+# The points of MediaPipe's mesh that come next to dlib's 68, whose order hri_msgs/FacialLandmarks has:
 # jaw from the right ear to the left, brows, nose, nostrils, eyes, outer lips, inner lips.
 MESH_OF_LANDMARK = (
     127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 356,
