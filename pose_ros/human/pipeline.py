@@ -81,13 +81,13 @@ class HumanPipeline:
 
     def __init__(self, config: HumanConfig | None = None) -> None:
         self.config = config = config or HumanConfig()
+        if config.face.is_given_out and not config.faces:
+            raise ConfigError("face.landmarks and face.gaze need faces: true")
         use_threads(config.threads)
         device, self.device_note = choose_device(config.device)
         self.estimator = create_estimator(config.estimator, getattr(config, config.estimator), device)
         self.estimator.warm_up()
         self.faces = FaceLooker(config.face, device) if config.faces else None
-        if config.face.is_given_out and not config.faces:
-            raise ConfigError("face.landmarks and face.gaze need faces: true")
         self.face_reader = Faces(config.face, device) if config.face.is_given_out else None
         self.hands = Hands(config.hand, config.smooth, device) if config.hands else None
         self.lift = Lift(config.lift, self.estimator.skeleton)
