@@ -54,6 +54,13 @@ def test_the_cameras_to_choose_from_are_the_presets(file):
     assert sorted(f"{choice}.xml" for choice in choices(camera)) == sorted(CAMERAS)
 
 
+@pytest.mark.parametrize("file", ["human_pose.launch.xml", "pose.launch.xml"])
+def test_the_estimators_to_choose_from_are_the_ready_parameter_files(file):
+    estimator = arguments(LAUNCH[file])["estimator"]
+    ready = (ROOT / "config" / "estimators").glob("*.yaml")
+    assert sorted(choices(estimator)) == sorted(path.stem for path in ready)
+
+
 @pytest.mark.parametrize("name", CAMERAS)
 def test_a_preset_names_all_topics_and_the_frame(name):
     topics = defaults(CAMERAS[name])
@@ -84,9 +91,11 @@ def test_every_executable_exists(file, node):
 def test_every_file_that_is_named_exists(root):
     """All below pose_ros's share are installed from the same place in the sources: test_package knows."""
     paths = [
-        path.replace("$(var camera)", "none")
+        path.replace("$(var camera)", "none").replace("$(var estimator)", "blazepose")
         for text in attributes(root)
-        for path in re.findall(r"\$\(find-pkg-share pose_ros\)/((?:\$\(var camera\)|[\w./])+)", text)
+        for path in re.findall(
+            r"\$\(find-pkg-share pose_ros\)/((?:\$\(var (?:camera|estimator)\)|[\w./])+)", text
+        )
     ]
     assert paths
     assert not [path for path in paths if not (ROOT / path).is_file()]
