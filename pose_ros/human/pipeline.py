@@ -15,6 +15,7 @@ from pose_ros.human.body_fit import BodyFit
 from pose_ros.human.body_solve import BodyFitConfig
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
+from pose_ros.human.estimators.deepcut import DeepCutConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPoseConfig
@@ -56,6 +57,7 @@ class HumanConfig:
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
+    deepcut: DeepCutConfig = field(default_factory=DeepCutConfig)
     movenet_single: MoveNetSingleConfig = field(default_factory=MoveNetSingleConfig)
     posenet: PoseNetConfig = field(default_factory=PoseNetConfig)
     vitpose: ViTPoseConfig = field(default_factory=ViTPoseConfig)

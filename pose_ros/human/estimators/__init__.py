@@ -6,6 +6,7 @@ import torch
 
 from pose_ros.errors import ConfigError, unknown
 from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig
+from pose_ros.human.estimators.deepcut import DeepCut, DeepCutConfig
 from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingle, MoveNetSingleConfig
@@ -17,6 +18,7 @@ from pose_ros.human.estimators.vitpose import ViTPose, ViTPoseConfig
 
 ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "blazepose": BlazePose,
+    "deepcut": DeepCut,
     "movenet": MoveNet,
     "movenet_single": MoveNetSingle,
     "openpose": OpenPose,
@@ -37,6 +39,7 @@ def create_estimator(name: str, config: object, device: torch.device) -> HumanEs
 __all__ = [
     "ESTIMATORS",
     "BlazePoseConfig",
+    "DeepCutConfig",
     "HumanEstimator",
     "MoveNetConfig",
     "MoveNetSingleConfig",

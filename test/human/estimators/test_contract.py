@@ -19,6 +19,7 @@ GREY = np.full((480, 640, 3), 128, np.uint8)
 # What an estimator needs beyond the default weights.
 WEIGHTS = {
     "openpose": ("openpose_mobilenet_thin",),
+    "deepcut": ("openpose_mobilenet_thin",),
     "movenet_single": ("movenet_thunder",),
     "posenet": ("posenet",),
 }
