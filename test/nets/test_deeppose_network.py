@@ -104,3 +104,10 @@ def test_saved_weights_come_back(network, tmp_path):
     path.write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(WeightsError, match="broken"):
         load_trained(path)
+
+
+def test_short_numbers_change_little(network):
+    with torch.inference_mode():
+        exact, short = network(crops(2)), network(crops(2), short=True)
+    assert short.xy.dtype == torch.float32
+    torch.testing.assert_close(short.xy, exact.xy, atol=0.02, rtol=0)

@@ -61,6 +61,7 @@ class DeepPose(HumanEstimator):
             self._network, size = deeppose.load_published(path), (published.HEIGHT, published.WIDTH)
         self._network.to(device, memory_format=torch.channels_last)
         self._rows, self._columns = size
+        self._short = _computes_short(device)
 
     def warm_up(self) -> None:
         self._detector.warm_up()
@@ -93,7 +94,7 @@ class DeepPose(HumanEstimator):
         return unit.double().cpu().numpy(), score.double().cpu().numpy()
 
     def _by_cascade(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        said = self._network(image, self.config.stages)
+        said = self._network(image, self.config.stages, self._short)
         return said.xy[-1], said.logit.sigmoid()
 
     def _by_resnet(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,3 +103,11 @@ class DeepPose(HumanEstimator):
         size = said.new_tensor([self._columns, self._rows])
         unit = (said * size - (size - 1) / 2) / self._rows
         return unit, 1 - scale.mean(-1).nan_to_num(0.0)
+
+
+def _computes_short(device: torch.device) -> bool:
+    """Whether bfloat16, in which the network was trained, is faster there than float."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -20,7 +20,7 @@ from pose_ros.eval.metrics import torso_size
 from pose_ros.human.box_crops import BoxCrops
 from pose_ros.human.training.augment import AugmentConfig, augmented, warped
 from pose_ros.human.training.pictures import TrainingPicture
-from pose_ros.nets.deeppose import HEIGHT, MARGIN, STAGES, WIDTH, DeepPoseNetwork, Maps
+from pose_ros.nets.deeppose import HEIGHT, MARGIN, STAGES, WIDTH, DeepPoseNetwork
 from pose_ros.nets.mobilenet import start_from_movenet, start_from_movenets_heat
 
 NEAR = 0.2  # of the torso: a joint is right
@@ -111,9 +111,7 @@ class DeepPoseObjective:
         network = self.network
         device = next(network.parameters()).device
         crops = Crops(*(tensor.to(device) for tensor in vars(crops).values()))
-        with torch.autocast(device.type, torch.bfloat16):
-            maps = network.maps(crops.image.float())
-        maps = Maps(*(m.float() for m in maps))
+        maps = network.maps(crops.image.float(), short=True)
         losses, start = {}, None
         for stage in range(STAGES):
             xy, log_scale, logit = network.first(maps) if stage == 0 else network.next(maps, start, stage)
@@ -140,7 +138,7 @@ class DeepPoseObjective:
     def validate(self, pictures: Sequence[TrainingPicture]) -> dict[str, float]:
         """PCK@0.2 of every stage given true boxes, and how far the score is off what comes true."""
         crops, device = true_crops(pictures), next(self.network.parameters()).device
-        parts = [self.network(image.to(device).float()) for image in crops.image.split(16)]
+        parts = [self.network(image.to(device).float(), short=True) for image in crops.image.split(16)]
         xy = torch.cat([part.xy for part in parts], 1).cpu().numpy()
         right = np.linalg.norm(xy - crops.xy.numpy(), axis=-1) < NEAR * crops.size.numpy()[:, None]
         score = torch.cat([part.logit for part in parts]).sigmoid().cpu().numpy()

@@ -29,6 +29,7 @@ WINDOWS = ((0.8, 2), (0.4, 1))
 STAGES = 1 + len(WINDOWS)
 LIMITS = (-7.0, 0.0)  # of the logarithm of a scale
 COARSE = 0.016  # brings the coarsest map of MoveNet's pyramid to about one
+WARMEST = 20.0  # how much the warmest place of a map counts more than others
 CELLS = 8  # of the evidence are one of the coarsest map's
 
 
@@ -59,9 +60,9 @@ class DeepPoseNetwork(nn.Module):
         self.config = {"hidden": hidden}
         self.pyramid = FeaturePyramid()
         self.evidence = Evidence(self.pyramid.channels[0])
-        channels = self.pyramid.channels[-1] + JOINTS
+        cells = (HEIGHT // 32) * (WIDTH // 32)
         self.whole = nn.Sequential(
-            nn.Linear(channels * (HEIGHT // 32) * (WIDTH // 32), hidden),
+            nn.Linear((self.pyramid.channels[-1] + JOINTS) * cells + JOINTS * 3, hidden),
             nn.ReLU(),
             nn.Linear(hidden, JOINTS * 4),
         )
@@ -69,22 +70,26 @@ class DeepPoseNetwork(nn.Module):
             self.whole[-1].weight *= 0.1
         self.refiners = nn.ModuleList(Refiner(reach) for reach, _ in WINDOWS)
 
-    def forward(self, crop: Tensor, stages: int = STAGES) -> Regression:
-        maps = self.maps(crop)
+    def forward(self, crop: Tensor, stages: int = STAGES, short: bool = False) -> Regression:
+        maps = self.maps(crop, short)
         estimates = [self.first(maps)]
         for n in range(1, stages):
             estimates.append(self.next(maps, estimates[-1][0], n))
         xy, log_scale, logit = (torch.stack(parts) for parts in zip(*estimates, strict=True))
         return Regression(xy, log_scale, logit[-1])
 
-    def maps(self, crop: Tensor) -> Maps:
-        fine, *_, coarse = self.pyramid(crop)
-        return Maps(self.evidence(fine), coarse * COARSE)
+    def maps(self, crop: Tensor, short: bool) -> Maps:
+        """short: they are computed in bfloat16, as in training; coordinates never are."""
+        with torch.autocast(crop.device.type, torch.bfloat16, enabled=short):
+            fine, *_, coarse = self.pyramid(crop)
+            evidence = self.evidence(fine)
+        return Maps(evidence.float(), coarse.float() * COARSE)
 
     def first(self, maps: Maps) -> tuple[Tensor, Tensor, Tensor]:
         """xy (B,17,2), log_scale (B,17), logit (B,17) from the whole person."""
-        seen = F.max_pool2d(maps.evidence[:, :: Evidence.MAPS], CELLS)
-        whole = torch.cat([maps.coarse, seen], 1).flatten(1)
+        heat = maps.evidence[:, :: Evidence.MAPS]
+        seen = F.max_pool2d(heat, CELLS)
+        whole = torch.cat([maps.coarse.flatten(1), seen.flatten(1), peaks(heat).flatten(1)], 1)
         return _split(self.whole(whole).unflatten(-1, (JOINTS, 4)))
 
     def next(self, maps: Maps, xy: Tensor, stage: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -92,6 +97,16 @@ class DeepPoseNetwork(nn.Module):
         evidence = F.avg_pool2d(maps.evidence, WINDOWS[stage - 1][1])
         moved, log_scale, logit = _split(self.refiners[stage - 1](evidence, xy))
         return xy + moved, log_scale, logit
+
+
+def peaks(heat: Tensor) -> Tensor:
+    """(B,17,3): where each map (B,17,h,w) is warmest, roughly (the middle where it is cold), and how warm."""
+    _, _, height, width = heat.shape
+    share = (heat * WARMEST).flatten(2).softmax(-1).unflatten(2, (height, width))
+    rows = ((torch.arange(height, device=heat.device) + 0.5) / height - 0.5).to(heat)
+    columns = ((torch.arange(width, device=heat.device) + 0.5) - width / 2).to(heat) / height
+    at = (share.sum(2) * columns).sum(-1), (share.sum(3) * rows).sum(-1)
+    return torch.stack([*at, heat.amax((2, 3))], -1)
 
 
 def _split(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
