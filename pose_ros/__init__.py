@@ -6,4 +6,4 @@ import os
 # 300 ms on a busy machine. It must be said before torch is loaded; your own setting is kept.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
