@@ -1,9 +1,8 @@
 """From 2D key points and depth to 3D joints: the `lift`.
 
 Depth sees the skin, and often not the skin of the joint: a sleeve's edge, the wall behind, an arm
-in front. So every joint's depth is read from a patch, of which only the person's own pixels count where an
-estimator tells masks, and the patches are weighed against each other through the network's
-root-relative 3D shape:
+in front. So every joint's depth is read from a patch, and the patches are weighed against each
+other through the network's root-relative 3D shape:
 
 1. the shape is scaled and moved so that it fits the viewing rays and the measured depths (robust
    linear least squares in scale and translation);
@@ -11,6 +10,9 @@ root-relative 3D shape:
    err alike). Its leave-one-out residuals refuse depths that belong to something else; its posterior
    gives the depth of every joint, measured or hidden, with an honest variance.
    Source: Rasmussen & Williams, "Gaussian Processes for Machine Learning", eqs. 2.23, 2.24, 5.12.
+
+Where an estimator tells masks, another's pixels are never a person's, and own ones go before nobody's. The
+latter still count where a patch holds few of the person's own: masks tend to miss hands and feet.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ SKIN_TO_CENTRE = {
     "ear": 0.035, "eye": 0.01, "eye_inner": 0.01, "eye_outer": 0.01,
 }  # fmt: skip
 
+LEAST_SHARE = 0.25  # of a patch that must lie on the surface
 VOTE_SIGMA = 0.12  # m; depths that far apart may belong to one person
 LEAST_SUPPORT = 1e-6  # of a vote; a dwarf or giant by a factor of four is depth in another unit
 SIZE_SIGMA = 0.25  # of the logarithm of people's sizes, with the network's error in them
@@ -78,13 +81,15 @@ class Lift:
         # seen straight on, was measured to be worse: BlazePose knows upright people in whole rooms.
         flat = keypoints.xyz_root is None
         shape = np.zeros((*keypoints.score.shape, 3)) if flat else keypoints.xyz_root
-        near = self._place(frame.depth, keypoints, rays, shape)
-        samples = self._patches(frame, keypoints, near)
+        mask = keypoints.mask
+        theirs = None if mask is None else mask.sum(axis=0) > mask
+        near = self._place(frame.depth, theirs, keypoints, rays, shape)
+        samples, own = self._patches(frame, theirs, keypoints, near)
         usable = keypoints.score >= self.config.min_score
         # Twice: the first fit says where to look for the person, the second is the answer.
         expected = near[:, None] + shape[..., 2]
         for window in (self.config.window, self.config.window / 2):
-            measured = _surface(samples, expected - self._skin, window) + self._skin
+            measured = _surface(samples, own, expected - self._skin, window) + self._skin
             measured[~usable] = np.nan
             if flat:
                 expected = np.broadcast_to(_nanmedian(measured)[:, None], measured.shape)
@@ -95,7 +100,7 @@ class Lift:
         depth, variance, kept = self._posterior(expected, measured, prior)
         return self._keypoints3d(frame, keypoints, rays, depth, variance, kept)
 
-    def _place(self, depth: np.ndarray, keypoints: Keypoints2D, rays: np.ndarray, shape: np.ndarray):
+    def _place(self, depth: np.ndarray, theirs: np.ndarray | None, keypoints: Keypoints2D, rays, shape):
         """Depth (N,) of the people's middles, NaN where no depth is seen.
 
         Every depth seen on the torso or at a joint, less the shape's own, is a vote for where the
@@ -106,8 +111,8 @@ class Lift:
         s, t = (grid.ravel()[:, None] for grid in np.meshgrid(np.linspace(0.1, 0.9, 5), np.linspace(0, 1, 6)))
         top = corners[:, None, 0] * (1 - s) + corners[:, None, 1] * s
         bottom = corners[:, None, 3] * (1 - s) + corners[:, None, 2] * s
-        on_torso = _look_up(depth, top * (1 - t) + bottom * t, keypoints.mask)
-        at_joints = _look_up(depth, keypoints.xy, keypoints.mask)
+        on_torso = _look_up(depth, top * (1 - t) + bottom * t, theirs)
+        at_joints = _look_up(depth, keypoints.xy, theirs)
         votes = np.concatenate([on_torso, at_joints - shape[..., 2]], axis=1)
         weight = np.concatenate([np.full(on_torso.shape, 0.5), keypoints.score], axis=1)
         apart = (votes[:, :, None] - votes[:, None, :]) / VOTE_SIGMA
@@ -121,11 +126,15 @@ class Lift:
         place = np.take_along_axis(votes, best, axis=1)[:, 0]
         return np.where(np.take_along_axis(support, best, axis=1)[:, 0] > LEAST_SUPPORT, place, np.nan)
 
-    def _patches(self, frame: RGBDFrame, keypoints: Keypoints2D, near: np.ndarray) -> np.ndarray:
-        """Depth samples (N,K,S) on a disc about each joint."""
+    def _patches(
+        self, frame: RGBDFrame, theirs: np.ndarray | None, keypoints: Keypoints2D, near: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Depth samples (N,K,S) on a disc about each joint, and which lie on the person's own pixels."""
         radius = np.nan_to_num(frame.camera.fx * self.config.patch_radius / near, nan=3.0)
         offsets = _disc() * np.clip(radius, 2, 40)[:, None, None, None]
-        return _look_up(frame.depth, keypoints.xy[:, :, None] + offsets, keypoints.mask)
+        at = keypoints.xy[:, :, None] + offsets
+        own = None if keypoints.mask is None else np.isfinite(_look_up(frame.depth, at, ~keypoints.mask))
+        return _look_up(frame.depth, at, theirs), own
 
     def _fit(self, shape, rays, measured, score) -> np.ndarray:
         """Depth (N,K) of the shape, scaled and moved to fit rays and measured depths; robust.
@@ -232,10 +241,10 @@ def _disc(points: int = 40) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
 
 
-def _look_up(depth: np.ndarray, xy: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def _look_up(depth: np.ndarray, xy: np.ndarray, banned: np.ndarray | None = None) -> np.ndarray:
     """Depth (N,…) at the pixels nearest to xy (N,…,2), NaN outside the image and where none was measured.
 
-    mask: (N,H,W) bool; what is not a person's own pixel is NaN for that person.
+    banned: (N,H,W) bool, pixels that are NaN for that person, too.
     """
     height, width = depth.shape
     u, v = (
@@ -244,19 +253,22 @@ def _look_up(depth: np.ndarray, xy: np.ndarray, mask: np.ndarray | None = None) 
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     v, u = v.clip(0, height - 1), u.clip(0, width - 1)
     found = depth[v, u]
-    if mask is not None:
-        inside &= mask[np.arange(len(mask)).reshape(-1, *[1] * (v.ndim - 1)), v, u]
+    if banned is not None:
+        inside &= ~banned[np.arange(len(banned)).reshape(-1, *[1] * (v.ndim - 1)), v, u]
     return np.where(inside & (found > 0) & (found < np.inf), found, np.nan)
 
 
-def _surface(samples: np.ndarray, expected: np.ndarray, window: float) -> np.ndarray:
-    """Median (N,K) of the samples (N,K,S) within `window` of the expected surface.
+def _surface(samples: np.ndarray, own: np.ndarray | None, expected: np.ndarray, window: float) -> np.ndarray:
+    """Median (N,K) of the samples (N,K,S) within `window` of the expected surface, of `own` ones if enough.
 
     NaN where fewer than a quarter of the patch lie there: an edge, or something else.
     """
     near = np.abs(samples - expected[..., None]) < window
+    if own is not None:
+        enough = (near & own).mean(-1, keepdims=True) >= LEAST_SHARE
+        near &= own | ~enough
     surface = _nanmedian(np.where(near, samples, np.nan))
-    return np.where(near.mean(-1) >= 0.25, surface, np.nan)
+    return np.where(near.mean(-1) >= LEAST_SHARE, surface, np.nan)
 
 
 def _nanmedian(values: np.ndarray) -> np.ndarray:

@@ -135,31 +135,59 @@ def arm_before(joints, nearer=0.2, radius=0.05):
 @pytest.mark.parametrize("knows_shape", [True, False])
 @pytest.mark.parametrize("nearer", [0.12, 0.2, 0.3])
 def test_someone_elses_arm_in_front_is_not_the_person_where_masks_are_known(knows_shape, nearer):
-    joints = person()
-    alone = depth_of(joints)
-    arm = arm_before(joints, nearer)
-    frame = frame_of(np.minimum(alone, arm))
-    keypoints = keypoints_of(joints)
+    joints, other = person(), person((1.2, 0.1, 2.0))
+    alone, arm = depth_of(joints), arm_before(joints, nearer)
+    theirs = np.minimum(depth_of(other), arm)
+    frame = frame_of(np.minimum(alone, theirs))
+    keypoints = keypoints_of(np.stack([joints, other]))
     if not knows_shape:
         keypoints = dataclasses.replace(keypoints, xyz_root=None)
-    mask = (alone < WALL) & (alone < arm)
+    mask = np.stack([(alone < WALL) & (alone < theirs), (theirs < WALL) & (theirs < alone)])
     covered = COCO_17.indices("left_hip", "right_hip", "left_wrist")
     without = error(LIFT(frame, keypoints), joints)
-    masked = LIFT(frame, dataclasses.replace(keypoints, mask=mask[None]))
+    masked = LIFT(frame, dataclasses.replace(keypoints, mask=mask))
     assert (masked.origin[0, covered] == Origin.INFERRED).all()
     assert error(masked, joints)[covered].max() < 0.08
     assert error(masked, joints)[covered].mean() < 0.9 * without[covered].mean()
 
 
-def test_whom_a_mask_gives_no_pixel_is_unknown_and_neighbours_do_not_change():
+def test_who_is_wholly_behind_another_is_unknown_and_the_other_does_not_change():
     left, right = person((-0.5, 0.1, 2.6)), person((0.5, 0.1, 2.0))
     depth = np.minimum(depth_of(left), depth_of(right))
     keypoints = keypoints_of(np.stack([left, right]))
-    mask = np.stack([np.zeros(depth.shape, bool), depth < WALL])
+    mask = np.stack([np.zeros(depth.shape, bool), np.ones(depth.shape, bool)])
     lifted = LIFT(frame_of(depth), dataclasses.replace(keypoints, mask=mask))
     assert (lifted.origin[0] == Origin.UNKNOWN).all()
     assert np.isnan(lifted.xyz[0]).all()
     np.testing.assert_array_equal(lifted.xyz[1], LIFT(frame_of(depth), keypoints).xyz[1])
+
+
+def test_own_pixels_go_before_nobodys():
+    """A table close before the wrist is nobody's: where enough of the patch is the person's own, that counts."""
+    joints = person()
+    depth, wrist = depth_of(joints), COCO_17.index("left_wrist")
+    mask = depth < WALL
+    u, v = CAMERA.project(joints[wrist]).round().astype(int)
+    table = np.zeros(depth.shape, bool)
+    table[v - 15 : v + 16, u - 15 : u + 1] = True  # over half of the patch
+    depth[table] = joints[wrist, 2] - 0.15
+    frame, keypoints = frame_of(depth), keypoints_of(joints)
+    masked = LIFT(frame, dataclasses.replace(keypoints, mask=(mask & ~table)[None]))
+    assert masked.origin[0, wrist] == Origin.MEASURED
+    assert error(masked, joints)[wrist] < 0.02
+    assert error(LIFT(frame, keypoints), joints)[wrist] > 0.08
+
+
+def test_a_limb_that_a_mask_misses_is_measured_all_the_same():
+    joints = person()
+    depth = depth_of(joints)
+    mask = depth < WALL
+    u, v = CAMERA.project(joints[COCO_17.index("left_wrist")]).round().astype(int)
+    mask[v - 30 : v + 31, u - 30 : u + 31] = False
+    frame, keypoints = frame_of(depth), keypoints_of(joints)
+    masked = LIFT(frame, dataclasses.replace(keypoints, mask=mask[None]))
+    np.testing.assert_array_equal(masked.origin, LIFT(frame, keypoints).origin)
+    np.testing.assert_allclose(masked.xyz, LIFT(frame, keypoints).xyz, atol=0.01)
 
 
 def test_a_mask_of_everything_changes_nothing():
