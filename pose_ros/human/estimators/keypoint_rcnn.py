@@ -39,7 +39,7 @@ class KeypointRCNNConfig:
         unit="px",
         range=(64, 2048),
     )
-    min_score: float = option(0.5, "people below this score are not reported", range=(0.01, 1.0))
+    min_score: float = option(0.3, "people below this score are not reported", range=(0.01, 1.0))
     most_overlap: float = option(
         0.6, "of two boxes that overlap by more (IoU) only the surer is reported", range=(0.1, 0.95)
     )

@@ -15,7 +15,7 @@ from pose_ros.nets.keypoint_rcnn import CompactKeypointRCNN, paint
 from pose_ros.skeleton import COCO_17
 from pose_ros.types import Keypoints2D
 
-SHRINKS, MOST, MIN_SCORE, MOST_IOU = 32, 12, 0.5, 0.6  # the estimator's defaults
+SHRINKS, MOST, MIN_SCORE, MOST_IOU = 32, 12, 0.3, 0.6  # the estimator's defaults
 SAME = 0.3  # IoU of boxes from which on an estimate may be of a person
 
 

@@ -70,14 +70,18 @@ class CompactKeypointRCNN(nn.Module):
         boxes = clip(decode(code, boxes, CODE), *size)
         # Both stages must believe in a person (Zhou et al., 2021).
         score = (chance * logit.sigmoid()).sqrt()
-        real = (score >= min_score) & ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(-1)
+        real = (score >= min_score**2) & ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(-1)
         boxes, score = boxes[real], score[real]
-        keep = nms(boxes, score, most_iou)[:most]
+        keep = nms(boxes, score, max(most_iou, SAME_PROPOSAL))
         boxes, score = boxes[keep], score[keep]
         frame = grown(boxes, MARGIN)
         mask, heat = self.look(seen, frame, torch.zeros_like(keep))
         xy, point_score = peaks(heat, frame)
-        return Found(boxes, score, xy, point_score, frame, mask)
+        # And so must the joints, which tell people from what is no one better than the box does.
+        score = (score * point_score.mean(-1)).sqrt()
+        keep = nms(boxes, score, most_iou)
+        keep = keep[score[keep] >= min_score][:most]
+        return Found(*(one[keep] for one in (boxes, score, xy, point_score, frame, mask)))
 
 
 def best_middles(heat: Tensor, boxes: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
