@@ -15,7 +15,7 @@ PALM = 0.1  # m, from the wrist to the knuckles
 ONWARD = 0.4  # of the forearm's length that a hand's middle lies beyond the wrist, where no finger is known
 BEFORE = 0.04  # m; knuckles seen nearer to their wrist say nothing about how a hand is turned
 AROUND = 0.45  # m, of the square about a wrist in which a palm is looked for
-WIDER = 1.85  # a hand's square, in sizes of the box of its landmarks
+WIDTH_AGAIN = 0.2  # m, of that where its landmarks are known
 # Usual lengths, m, of what shows how large a body is in an image whose depth is unknown.
 PARTS = (
     ("left_shoulder", "right_shoulder", 0.36),
@@ -75,14 +75,15 @@ def squares_about(center: np.ndarray, scale: np.ndarray) -> Regions:
     return Regions(center, AROUND * scale, np.zeros(len(center)))
 
 
-def next_regions(xy: np.ndarray) -> Regions:
-    """Where to look for hands that were at xy (M,21,2) px: upright along the palm, as wide as their box."""
+def next_regions(xy: np.ndarray, scale: np.ndarray) -> Regions:
+    """Where to look for hands that were at xy (M,21,2) px: upright along the palm; scale (M,) px/m there.
+
+    As wide for a fist as for an open hand: so the network sees it better than in a square about its box.
+    """
     up = xy[:, _ROOTS].mean(1) - xy[:, _BOTTOM]
     angle = np.arctan2(up[:, 0], -up[:, 1])
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], 1)  # image from upright
     upright = np.einsum("nji,nkj->nki", turn, xy)
-    low, high = upright.min(axis=1), upright.max(axis=1)
-    center = np.einsum("nij,nj->ni", turn, (low + high) / 2)
-    size = WIDER * np.maximum((high - low).max(axis=-1), np.linalg.norm(up, axis=-1))
-    return Regions(center, size, angle)
+    center = np.einsum("nij,nj->ni", turn, (upright.min(axis=1) + upright.max(axis=1)) / 2)
+    return Regions(center, WIDTH_AGAIN * scale, angle)

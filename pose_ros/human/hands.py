@@ -136,7 +136,9 @@ class HandLooker:
         known = np.array([keys[k] in self._place for k in due])
         regions = self._regions(keys, due, usual, wrists)
         seen = self._look(rgb, regions)
-        seen = self._look_again(rgb, seen, np.flatnonzero(~known & (seen.score >= self.config.min_score)))
+        seen = self._look_again(
+            rgb, seen, np.flatnonzero(~known & (seen.score >= self.config.min_score)), scale[due]
+        )
         seen = self._search(rgb, seen, due, [keys[k] for k in due], wrists, scale, stamp)
         good = np.flatnonzero(seen.score >= self.config.min_score)
         wrist = np.full(len(due), -1)
@@ -145,7 +147,7 @@ class HandLooker:
             self._looked[keys[k]] = stamp
             self._place.pop(keys[k], None)
         got = np.flatnonzero(wrist >= 0)
-        ahead = next_regions(seen.xy[got])
+        ahead = next_regions(seen.xy[got], scale[wrist[got]])
         for n, k in enumerate(wrist[got]):
             shift = ahead.center[n] - wrists[k]
             self._place[keys[k]] = np.array([*shift, ahead.size[n], ahead.angle[n]])
@@ -178,11 +180,14 @@ class HandLooker:
                 center[n], size[n], angle[n] = wrists[k] + place[:2], place[2], place[3]
         return Regions(center, size, angle)
 
-    def _look_again(self, rgb: np.ndarray, seen: _Seen, rows: np.ndarray) -> _Seen:
-        """At the hands of these rows, found just now: their landmarks show better where they are."""
+    def _look_again(self, rgb: np.ndarray, seen: _Seen, rows: np.ndarray, scale: np.ndarray) -> _Seen:
+        """At the hands of these rows, found just now: their landmarks show better where they are.
+
+        scale: px/m at all of them.
+        """
         if not len(rows):
             return seen
-        return seen.with_better(rows, self._look(rgb, next_regions(seen.xy[rows])))
+        return seen.with_better(rows, self._look(rgb, next_regions(seen.xy[rows], scale[rows])))
 
     def _search(
         self,
@@ -207,7 +212,7 @@ class HandLooker:
         if not len(likely):
             return seen
         found = self._look(rgb, regions.select(likely))
-        return self._look_again(rgb, seen.with_better(rows[likely], found), rows[likely])
+        return self._look_again(rgb, seen.with_better(rows[likely], found), rows[likely], scale[due])
 
     def _look(self, rgb: np.ndarray, regions: Regions) -> _Seen:
         """What the network sees there; one batch."""

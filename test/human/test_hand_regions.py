@@ -67,14 +67,20 @@ def test_without_depth_the_body_in_the_image_says_the_size():
 
 
 def test_the_next_square_holds_the_hand_and_turns_with_it():
+    scale = np.array([CAMERA.fx / 0.9])
+    straight = next_regions(landmarks(hand(), False)[0][None], scale)
     for turn in (0.0, 0.7, 3.0):
         xy = landmarks(hand(turn=(0, 0, turn)), False)[0]
-        regions = next_regions(xy[None])
+        regions = next_regions(xy[None], scale)
         assert holds(regions, 0, xy)
-        straight = next_regions(landmarks(hand(), False)[0][None])
         off = regions.angle[0] - straight.angle[0] - turn
         assert abs((off + np.pi) % (2 * np.pi) - np.pi) < 0.05
-        assert regions.size[0] == pytest.approx(straight.size[0], rel=0.1)
+
+
+def test_the_next_square_is_as_wide_for_a_fist():
+    xy, scale = landmarks(hand(), False)[0], np.array([CAMERA.fx / 0.9])
+    fist = xy[0] + (xy - xy[0]) * 0.5
+    assert next_regions(fist[None], scale).size == next_regions(xy[None], scale).size
 
 
 def test_palms_are_decoded_into_regions_of_hands():
@@ -88,4 +94,4 @@ def test_palms_are_decoded_into_regions_of_hands():
     box = np.concatenate([points.mean(0), [0.35, 0.35]])
     regions = palm.hand_regions(around, box[None], points[None])
     assert holds(regions, 0, xy)
-    assert regions.angle[0] == pytest.approx(next_regions(xy[None]).angle[0], abs=0.1)
+    assert regions.angle[0] == pytest.approx(next_regions(xy[None], np.ones(1)).angle[0], abs=0.1)
