@@ -44,6 +44,11 @@ class DeepCutConfig:
         unit="cells of 8 px",
         range=(0.0, 5.0),
     )
+    lean: float = option(
+        1.0,
+        "log-odds added to every limb's: a doubtful joint is worth more than none",
+        range=(-10.0, 10.0),
+    )
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
 
 
@@ -78,7 +83,7 @@ class DeepCut(HumanEstimator):
         """Peaks in cells of the fields, and the people they make up."""
         config, layout = self.config, self.openpose.layout
         peaks, options = find_options(heat, fields, layout, config.min_heat, config.most, config.spot)
-        problem = problem_of(options, layout, LEARNT)
+        problem = problem_of(options, layout, LEARNT, config.lean)
         start = as_start(options, self.openpose.decode(heat, fields)[1])
         if len(options) > config.exact:
             self.partition = solve_stages(problem, self._stages(options), config.seconds, start)

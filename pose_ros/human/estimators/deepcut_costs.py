@@ -44,10 +44,10 @@ def heat_features(heat: np.ndarray) -> np.ndarray:
     return np.stack([np.ones_like(heat), np.log(heat.clip(1e-3, 1))], -1)
 
 
-def problem_of(options: Options, layout: Layout, model: Model) -> Problem:
-    """Log-odds that an option is no joint, and that two are not of one person.
+def problem_of(options: Options, layout: Layout, model: Model, lean: float = 0.0) -> Problem:
+    """Log-odds that an option is no joint, and that two are not of one person; lean: more for every limb.
 
-    Nobody has two of one joint: what one map shows twice for one person was suppressed with its peaks.
+    Nobody has two of one joint: what one map shows twice of one person was suppressed with its peaks.
     """
     count, skeleton = len(options), layout.skeleton
     unary = -(heat_features(options.heat) @ np.array(model.heat))
@@ -61,7 +61,7 @@ def problem_of(options: Options, layout: Layout, model: Model) -> Problem:
         pair[np.ix_(second, first)] += cost.T
 
     for n, ends in enumerate(layout.limbs):
-        add(ends, limb_features(options, scale, n, ends) @ model.of_limb(kind_of(skeleton, ends)))
+        add(ends, limb_features(options, scale, n, ends) @ model.of_limb(kind_of(skeleton, ends)) + lean)
     for ends in offset_pairs(skeleton):
         add(ends, offset_features(options, scale, ends) @ np.array(model.offset[kind_of(skeleton, ends)]))
     pair[options.joint[:, None] == options.joint] = np.inf

@@ -53,8 +53,8 @@ def solve(problem: Problem, seconds: float, start: np.ndarray | None = None) -> 
     sets = _sets(problem)
     for n, kept in enumerate(sets):
         spent = time.perf_counter() - began
-        # The sets share what is left by the number of their pairs: the small first, for they finish early.
-        share = len(kept) ** 2 / sum(len(one) ** 2 for one in sets[n:])
+        # What is left is shared by the number of pairs; small sets come first, and need less than a quarter.
+        share = max(len(kept) ** 2 / sum(len(one) ** 2 for one in sets[n:]), 0.25)
         given = None if start is None else start[kept]
         found, least = _solve_connected(problem.part(kept), max(seconds - spent, 0.0) * share, given)
         person[kept] = np.where(found >= 0, found + people, -1)
