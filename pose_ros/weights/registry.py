@@ -166,7 +166,7 @@ WEIGHTS: dict[str, Weights] = {
         "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
         2_640_568,
         UNIT,
-        "64x64 crop of a left eye (flip a right one). output_eyes_contours_and_brows (B,213): 71 x "
+        "64x64 crop of a person's right eye (flip a left one). output_eyes_contours_and_brows (B,213): 71 x "
         "(x, y, z px); output_iris (B,15): 5 x (x, y, z px)",
     ),
     "objectron_cup": _objectron(
