@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pose_ros.config import option
 from pose_ros.errors import ConfigError
-from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.estimator import About, HumanEstimator
 from pose_ros.human.estimators.movenet import letterbox
 from pose_ros.human.similarity import distinct
 from pose_ros.nets.keypoint_rcnn import SHRINKS, Found, load_compact, load_published, paint
@@ -47,6 +47,11 @@ class KeypointRCNNConfig:
 
 
 class KeypointRCNN(HumanEstimator):
+    about = About(
+        "two stages: proposals, then box, mask and heat maps of each person",
+        "this project's, on MoveNet's, Apache-2.0",
+        "torchvision's published file (resnet50_fpn): loader only",
+    )
     skeleton = COCO_17
 
     def __init__(self, config: KeypointRCNNConfig, device: torch.device) -> None:
