@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     weights = commands.add_parser("weights", help="the networks' files").add_subparsers(required=True)
     weights.add_parser("list", help="name, size, licence, whether it is here").set_defaults(run=_weights_list)
     get = weights.add_parser("get", help="download, verify, keep")
-    get.add_argument("names", nargs="*", default=["default"], help="names, 'default' or 'all'")
+    get.add_argument(
+        "names", nargs="*", default=["default"], help="names, 'default', 'hands', 'gaze' or 'all'"
+    )
     get.set_defaults(run=_weights_get)
     weights.add_parser("where", help="the folder they are kept in").set_defaults(run=_weights_where)
 

@@ -399,7 +399,8 @@ def test_the_registry_is_complete():
 
 def test_names_of_a_command_line():
     assert weights.names_of(["all"]) == list(weights.WEIGHTS)
-    assert weights.names_of(["default", "iris"]) == [*weights.DEFAULT, "iris"]
+    assert weights.names_of(["default", "gaze"]) == [*weights.DEFAULT, "iris"]
+    assert weights.names_of(["hands"]) == ["palm_detector", "hand_landmarks"]
     assert weights.names_of(["iris", "iris"]) == ["iris"]
     with pytest.raises(WeightsError, match="valid:"):
         weights.names_of(["irises"])

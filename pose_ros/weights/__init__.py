@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pose_ros.errors import WeightsError, unknown
-from pose_ros.weights.registry import DEFAULT, WEIGHTS, Part, Weights
+from pose_ros.weights.registry import DEFAULT, GAZE, HANDS, WEIGHTS, Part, Weights
 from pose_ros.weights.sources import Source, extract
 
 SHIPPED = Path(__file__).parent / "files"  # networks of our own
@@ -75,8 +75,8 @@ def is_cached(name: str) -> bool:
 
 
 def names_of(what: Iterable[str]) -> list[str]:
-    """Names from a command line: names, "default" (what the default estimator needs), "all"."""
-    groups = {"all": tuple(WEIGHTS), "default": DEFAULT}
+    """From a command line: names, "default" (what the default estimator needs), "hands", "gaze", "all"."""
+    groups = {"all": tuple(WEIGHTS), "default": DEFAULT, "hands": HANDS, "gaze": GAZE}
     return list(
         dict.fromkeys(name for word in what for name in groups.get(word, (word,)) if _registered(name))
     )

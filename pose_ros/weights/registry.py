@@ -224,3 +224,5 @@ WEIGHTS: dict[str, Weights] = {
 
 # What the default human estimator needs.
 DEFAULT = ("blazepose_detector", "blazepose_full", "movenet_multipose", "face_landmarks")
+HANDS = ("palm_detector", "hand_landmarks")
+GAZE = ("face_landmarks", "iris")
