@@ -16,6 +16,7 @@ from pose_ros.human.body_solve import BodyFitConfig
 from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.deepcut import DeepCutConfig
+from pose_ros.human.estimators.deeppose import DeepPoseConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPoseConfig
@@ -55,6 +56,7 @@ class HumanConfig:
     faces: bool = option(True, "look at faces for the heads' pose; without them it is coarse")
     hands: bool = option(False, "find the hands of people, with all fingers")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
+    deeppose: DeepPoseConfig = field(default_factory=DeepPoseConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     deepcut: DeepCutConfig = field(default_factory=DeepCutConfig)

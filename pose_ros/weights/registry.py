@@ -220,6 +220,15 @@ WEIGHTS: dict[str, Weights] = {
         "MobileNetV1 0.75 of stride 16, any size of 16 n + 1. heatmap_2: 17 logits; offset_2: 17 y, 17 x; "
         "displacement_fwd_2, _bwd_2: 16 y, 16 x along the tree's edges; all px",
     ),
+    "deeppose": Weights(
+        (),
+        "ef474708a0e228821aee018ef80056e8568f1e3de1505a5aa4efdd841db35b18",
+        11_823_723,
+        BYTES,
+        "224x160 crop of a person. A dict: config of the network, state in fp16 (see deeppose.md beside it)",
+        "Apache-2.0 (pose_ros)",
+        ".pt",
+    ),
 }
 
 # What the default human estimator needs.

@@ -7,6 +7,7 @@ import torch
 from pose_ros.errors import ConfigError, unknown
 from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig
 from pose_ros.human.estimators.deepcut import DeepCut, DeepCutConfig
+from pose_ros.human.estimators.deeppose import DeepPose, DeepPoseConfig
 from pose_ros.human.estimators.estimator import HumanEstimator
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingle, MoveNetSingleConfig
@@ -19,6 +20,7 @@ from pose_ros.human.estimators.vitpose import ViTPose, ViTPoseConfig
 ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "blazepose": BlazePose,
     "deepcut": DeepCut,
+    "deeppose": DeepPose,
     "movenet": MoveNet,
     "movenet_single": MoveNetSingle,
     "openpose": OpenPose,
@@ -40,6 +42,7 @@ __all__ = [
     "ESTIMATORS",
     "BlazePoseConfig",
     "DeepCutConfig",
+    "DeepPoseConfig",
     "HumanEstimator",
     "MoveNetConfig",
     "MoveNetSingleConfig",
