@@ -163,7 +163,7 @@ def test_who_is_wholly_behind_another_is_unknown_and_the_other_does_not_change()
 
 
 def test_own_pixels_go_before_nobodys():
-    """A table close before the wrist is nobody's: where enough of the patch is the person's own, that counts."""
+    """A table close before the wrist: where enough of the patch is the person's own, that alone counts."""
     joints = person()
     depth, wrist = depth_of(joints), COCO_17.index("left_wrist")
     mask = depth < WALL
