@@ -7,40 +7,21 @@ the call's shapes and attributes and on constant operands, never on computed val
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 
 from pose_ros.errors import GraphError
 from pose_ros.nets.graphdef.file import Node
-from pose_ros.nets.layouts import Layout
+from pose_ros.nets.translations import Translations
 
 # DataType of tensorflow/core/framework/types.proto
 DTYPES = {1: torch.float32, 2: torch.float64, 3: torch.int32, 9: torch.int64, 10: torch.bool}
 SEVERAL = {"Unpack"}  # operators of more than one output
 
 
-class Translation(NamedTuple):
-    function: Callable
-    layout: Layout
-    mixes: bool
-
-
-TRANSLATIONS: dict[str, Translation] = {}
-
-
-def operator(
-    *names: str, layout: Layout = Layout.FILE, mixes: bool = False
-) -> Callable[[Callable], Callable]:
-    """Registers a translation. mixes: it may look across the images of a batch, which then go one by one."""
-
-    def register(function: Callable) -> Callable:
-        TRANSLATIONS.update(dict.fromkeys(names, Translation(function, layout, mixes)))
-        return function
-
-    return register
+TRANSLATIONS = Translations()
+operator = TRANSLATIONS.operator
 
 
 @dataclass(frozen=True)

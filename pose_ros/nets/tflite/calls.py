@@ -7,39 +7,19 @@ branch on the call's shapes and options and on constant operands, never on compu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pose_ros.errors import GraphError
-from pose_ros.nets.layouts import Layout
 from pose_ros.nets.tflite.file import Operator
 from pose_ros.nets.tflite.file import Tensor as FileTensor
+from pose_ros.nets.translations import Translations
 
-
-class Translation(NamedTuple):
-    function: Callable
-    layout: Layout
-    mixes: bool
-
-
-TRANSLATIONS: dict[str, Translation] = {}
-
-
-def operator(
-    *names: str, layout: Layout = Layout.FILE, mixes: bool = False
-) -> Callable[[Callable], Callable]:
-    """Registers a translation. mixes: it may look across the images of a batch, which then go one by one."""
-
-    def register(function: Callable) -> Callable:
-        TRANSLATIONS.update(dict.fromkeys(names, Translation(function, layout, mixes)))
-        return function
-
-    return register
+TRANSLATIONS = Translations()
+operator = TRANSLATIONS.operator
 
 
 @dataclass(frozen=True)
