@@ -4,7 +4,7 @@ Their checkpoints (`td-reg_res50_8xb64-210e_coco-256x192`, `td-reg_res50_rle-…
 -152) hold `backbone.…` as torchvision names it and `head.fc`, or `keypoint_head.fc` before mmpose 1.
 One trained with RLE (Li et al., "Human Pose Regression with Residual Log-likelihood Estimation", 2021)
 says a scale for x and y, too; its normalising flow serves training only. None of the published weights
-was run here: they could not be had.
+was run here.
 """
 
 from __future__ import annotations
