@@ -17,6 +17,7 @@ from pose_ros.human.estimators import ESTIMATORS, create_estimator
 from pose_ros.human.estimators.blazepose import BlazePoseConfig
 from pose_ros.human.estimators.deepcut import DeepCutConfig
 from pose_ros.human.estimators.deeppose import DeepPoseConfig
+from pose_ros.human.estimators.keypoint_rcnn import KeypointRCNNConfig
 from pose_ros.human.estimators.movenet import MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPoseConfig
@@ -57,6 +58,7 @@ class HumanConfig:
     hands: bool = option(False, "find the hands of people, with all fingers")
     blazepose: BlazePoseConfig = field(default_factory=BlazePoseConfig)
     deeppose: DeepPoseConfig = field(default_factory=DeepPoseConfig)
+    keypoint_rcnn: KeypointRCNNConfig = field(default_factory=KeypointRCNNConfig)
     movenet: MoveNetConfig = field(default_factory=MoveNetConfig)
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     deepcut: DeepCutConfig = field(default_factory=DeepCutConfig)

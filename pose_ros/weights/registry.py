@@ -229,6 +229,15 @@ WEIGHTS: dict[str, Weights] = {
         "Apache-2.0 (pose_ros)",
         ".pt",
     ),
+    "keypoint_rcnn": Weights(
+        (),
+        "1011bdc2fba7ff58b707ab9539c0f4fe9cc8705dc1f104e119d52ec49bdba5de",
+        11_961_063,
+        BYTES,
+        "letterboxed, sides multiples of 32. A dict: config, state in fp16 (see keypoint_rcnn.md beside it)",
+        "Apache-2.0 (pose_ros)",
+        ".pt",
+    ),
 }
 
 # What the default human estimator needs.

@@ -9,6 +9,7 @@ from pose_ros.human.estimators.blazepose import BlazePose, BlazePoseConfig
 from pose_ros.human.estimators.deepcut import DeepCut, DeepCutConfig
 from pose_ros.human.estimators.deeppose import DeepPose, DeepPoseConfig
 from pose_ros.human.estimators.estimator import HumanEstimator
+from pose_ros.human.estimators.keypoint_rcnn import KeypointRCNN, KeypointRCNNConfig
 from pose_ros.human.estimators.movenet import MoveNet, MoveNetConfig
 from pose_ros.human.estimators.movenet_single import MoveNetSingle, MoveNetSingleConfig
 from pose_ros.human.estimators.openpose import OpenPose, OpenPoseConfig
@@ -21,6 +22,7 @@ ESTIMATORS: dict[str, type[HumanEstimator]] = {
     "blazepose": BlazePose,
     "deepcut": DeepCut,
     "deeppose": DeepPose,
+    "keypoint_rcnn": KeypointRCNN,
     "movenet": MoveNet,
     "movenet_single": MoveNetSingle,
     "openpose": OpenPose,
@@ -44,6 +46,7 @@ __all__ = [
     "DeepCutConfig",
     "DeepPoseConfig",
     "HumanEstimator",
+    "KeypointRCNNConfig",
     "MoveNetConfig",
     "MoveNetSingleConfig",
     "OpenPoseConfig",
