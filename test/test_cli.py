@@ -20,7 +20,7 @@ def test_usage_errors(command, capsys):
     ("command", "message"),
     [
         (["people", "/nowhere", "--out", "{tmp}"], "synthetic"),
-        (["people", "0", "--out", "{tmp}", "--estimator", "telepathy"], "valid: blazepose, movenet"),
+        (["people", "0", "--out", "{tmp}", "--estimator", "telepathy"], "valid: blazepose, "),
         (["people", "0", "--out", "{tmp}", "--set", "lift.patch=1"], "lift.patch_radius"),
         (["people", "0", "--out", "{tmp}", "--format", "fbx"], "bvh"),
         (["run", "--no-people"], "need --objects"),

@@ -12,19 +12,16 @@ from pose_ros.config import option
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.geometry.rigid import RigidTransform
 from pose_ros.skeleton import HAND_21
-from pose_ros.sources.source import FIRST_STAMP_NS, Source
 from pose_ros.sources.synthetic.cast import _shape
 from pose_ros.sources.synthetic.fingers import Grip, HandyBody
 from pose_ros.sources.synthetic.hand_paint import paint_hands
 from pose_ros.sources.synthetic.motion import Angles, Pose, _alive, drift
-from pose_ros.sources.synthetic.noise import DepthSensor
-from pose_ros.sources.synthetic.render import Figure, Picture, Renderer, develop, mesh
+from pose_ros.sources.synthetic.render import Figure, Picture, mesh
 from pose_ros.sources.synthetic.room import furnish
+from pose_ros.sources.synthetic.scene import RenderedPeople
 from pose_ros.sources.synthetic.wardrobe import dress
-from pose_ros.sources.truth import JOINTS, PeopleTruth, PersonTruth
-from pose_ros.types import RGBDFrame
+from pose_ros.sources.truth import JOINTS, PersonTruth
 
-RATE = 30.0  # Hz
 PLACE = np.array([2.6, 0.0])  # m, of the feet, in the room
 SKIN = 0.03  # m; the first surface on a visible joint's ray lies at most so far from it
 
@@ -39,16 +36,16 @@ class HandSceneConfig:
     height: int = option(480, "of the picture", unit="px", range=(48, 1080))
 
 
-class HandSource(Source):
+class HandSource(RenderedPeople):
     """Frames of one person. `truth` has COCO's joints and `left_index_mcp` and the like, by HAND_21's names.
 
     A joint of a hand is `visible` where nothing lies before it but its own skin.
     """
 
     def __init__(self, config: HandSceneConfig = HandSceneConfig()) -> None:
-        self.config, self.name = config, f"hands {config.seed}"
+        super().__init__(f"hands {config.seed}", config.seed, config.frames)
+        self.config, times = config, self.times
         rng = np.random.default_rng(config.seed)
-        times = np.arange(config.frames) / RATE
         shape = _shape(rng)
         body, outfit = HandyBody(shape), paint_hands(dress(rng, shape.gender))
         pose = Pose(np.tile(PLACE, (len(times), 1)), np.full(len(times), np.pi), _arms(rng, times))
@@ -65,38 +62,14 @@ class HandSource(Source):
         for side, xyz in hands.items():
             for k, joint in enumerate(HAND_21.joints[1:], start=1):
                 self._joints[f"{side}_{joint}"] = xyz[:, k] + shift
-        self.camera, world_from_camera = self._camera(rng)
-        room = furnish(rng, np.array([(0.5, 0.0), PLACE]), [])
-        self.sensor = DepthSensor(self.camera.fx, rng.uniform(0.05, 0.08))
-        brightness, self._grain = rng.uniform(0.15, 0.24), rng.uniform(0.01, 0.03)
-        self._renderer = Renderer(room, self.camera, world_from_camera)
-        self._exposure = self._renderer.exposure(brightness)
-        self._truth: dict[str, tuple[PersonTruth, ...]] = {}
-
-    def __len__(self) -> int:
-        return self.config.frames
-
-    def __iter__(self) -> Iterator[RGBDFrame]:
-        for index, picture in self.pictures():
-            rng = np.random.default_rng([self.config.seed, index])
-            rgb = develop(picture, rng, self._exposure, self._grain)
-            depth = self.sensor.measure(picture.depth, picture.cosine, picture.linear.mean(-1), rng)
-            stamp = FIRST_STAMP_NS + round(index / RATE * 1e9)
-            yield RGBDFrame(rgb, depth, self.camera, stamp, self.frame_id)
+        camera, world_from_camera = self._camera(rng)
+        self.set_up(rng, furnish(rng, np.array([(0.5, 0.0), PLACE]), []), camera, world_from_camera)
 
     def pictures(self) -> Iterator[tuple[int, Picture]]:
-        """(index, noiseless picture) of every frame; the frame's truth is known once it is drawn."""
         for index, figure in enumerate(self._figures):
-            picture = self._renderer.picture([figure])
+            picture = self.renderer.picture([figure])
             self._truth[f"{index:05d}"] = (self._person(index, picture),)
             yield index, picture
-
-    @property
-    def truth(self) -> PeopleTruth:
-        if len(self._truth) < len(self):
-            for _ in self.pictures():
-                pass
-        return PeopleTruth({key: self._truth[key] for key in self.keys()})
 
     def _camera(self, rng: np.random.Generator) -> tuple[PinholeCamera, RigidTransform]:
         """A camera at a drawn distance from one hand, aimed between the hand and the face."""
@@ -116,7 +89,7 @@ class HandSource(Source):
         return camera, RigidTransform(rotation, position)
 
     def _person(self, index: int, picture: Picture) -> PersonTruth:
-        camera_from_world = self._renderer.view.world_from_camera.inverse()
+        camera_from_world = self.renderer.view.world_from_camera.inverse()
         joints = {name: camera_from_world.apply(xyz[index]) for name, xyz in self._joints.items()}
         return PersonTruth(0, joints, {name: self._is_visible(xyz, picture) for name, xyz in joints.items()})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pose_ros.sources.synthetic.cast import choose_cast, seat
 from pose_ros.sources.synthetic.exercises import ALL_MOTIONS
 from pose_ros.sources.synthetic.noise import DepthSensor
 from pose_ros.sources.synthetic.render import Picture, Renderer, develop
-from pose_ros.sources.synthetic.room import furnish
+from pose_ros.sources.synthetic.room import Room, furnish
 from pose_ros.sources.truth import JOINTS, ROTATED_JOINTS, PeopleTruth, PersonTruth
 from pose_ros.types import RGBDFrame
 
@@ -42,39 +43,63 @@ class SyntheticConfig:
     height: int = option(480, "of the picture", unit="px", range=(48, 1080))
 
 
-class SyntheticSource(Source):
+class RenderedPeople(Source):
     """Rendered people. `truth` is complete once all frames were drawn; asked before, it draws them."""
 
+    def __init__(self, name: str, seed: int, frames: int) -> None:
+        self.name, self.seed = name, seed
+        self.times = np.arange(frames) / RATE
+        self._truth: dict[str, tuple[PersonTruth, ...]] = {}
+
+    def set_up(
+        self, rng: np.random.Generator, room: Room, camera: PinholeCamera, world_from_camera: RigidTransform
+    ) -> None:
+        """The stage, and a sensor and exposure for it."""
+        self.camera = camera
+        self.sensor = DepthSensor(camera.fx, rng.uniform(0.05, 0.08))
+        brightness, self._grain = rng.uniform(0.15, 0.24), rng.uniform(0.01, 0.03)
+        self.renderer = Renderer(room, camera, world_from_camera)
+        self._exposure = self.renderer.exposure(brightness)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[RGBDFrame]:
+        for index, picture in self.pictures():
+            rng = np.random.default_rng([self.seed, index])
+            rgb = develop(picture, rng, self._exposure, self._grain)
+            depth = self.sensor.measure(picture.depth, picture.cosine, picture.linear.mean(-1), rng)
+            stamp = FIRST_STAMP_NS + round(self.times[index] * 1e9)
+            yield RGBDFrame(rgb, depth, self.camera, stamp, self.frame_id)
+
+    @abstractmethod
+    def pictures(self) -> Iterator[tuple[int, Picture]]:
+        """(index, noiseless picture) of every frame; the frame's truth is known once it is drawn."""
+
+    @property
+    def truth(self) -> PeopleTruth:
+        if len(self._truth) < len(self):
+            for _ in self.pictures():
+                pass
+        return PeopleTruth({key: self._truth[key] for key in self.keys()})
+
+
+class SyntheticSource(RenderedPeople):
+    """People who move about a room."""
+
     def __init__(self, config: SyntheticConfig = SyntheticConfig()) -> None:
-        self.config, self.name = config, f"synthetic {config.seed}"
+        super().__init__(f"synthetic {config.seed}", config.seed, config.frames)
         rng = np.random.default_rng(config.seed)
-        self.times = np.arange(config.frames) / RATE
-        self.camera, world_from_camera = _camera(rng, config)
+        camera, world_from_camera = _camera(rng, config)
         # The scene must not depend on how much of it is asked for, unless it is long.
         rehearsal = np.arange(max(config.frames, 300)) / RATE
         self.actors = choose_cast(rng, config.people, config.motion, rehearsal)
         seats = [part for actor in self.actors if actor.motion == "sit" for part in seat(rng, actor)]
         ways = [actor.pose(rehearsal).position for actor in self.actors]
         self.room = furnish(rng, np.concatenate([[(2.5, 0.0)], *ways]), seats)
-        self.sensor = DepthSensor(self.camera.fx, rng.uniform(0.05, 0.08))
-        brightness, self._grain = rng.uniform(0.15, 0.24), rng.uniform(0.01, 0.03)
-        self.renderer = Renderer(self.room, self.camera, world_from_camera)
-        self._exposure = self.renderer.exposure(brightness)
-        self._truth: dict[str, tuple[PersonTruth, ...]] = {}
-
-    def __len__(self) -> int:
-        return self.config.frames
-
-    def __iter__(self) -> Iterator[RGBDFrame]:
-        for index, picture in self.pictures():
-            rng = np.random.default_rng([self.config.seed, index])
-            rgb = develop(picture, rng, self._exposure, self._grain)
-            depth = self.sensor.measure(picture.depth, picture.cosine, picture.linear.mean(-1), rng)
-            stamp = FIRST_STAMP_NS + round(self.times[index] * 1e9)
-            yield RGBDFrame(rgb, depth, self.camera, stamp, self.frame_id)
+        self.set_up(rng, self.room, camera, world_from_camera)
 
     def pictures(self) -> Iterator[tuple[int, Picture]]:
-        """(index, noiseless picture) of every frame; the frame's truth is known once it is drawn."""
         for start in range(0, len(self), BATCH):
             acts = [actor.act(self.times[start : start + BATCH]) for actor in self.actors]
             for n in range(min(BATCH, len(self) - start)):
@@ -83,13 +108,6 @@ class SyntheticSource(Source):
                     self._person(id, body, n, picture) for id, (body, _) in enumerate(acts)
                 )
                 yield start + n, picture
-
-    @property
-    def truth(self) -> PeopleTruth:
-        if len(self._truth) < len(self):
-            for _ in self.pictures():
-                pass
-        return PeopleTruth({key: self._truth[key] for key in self.keys()})
 
     def _person(self, id: int, body: PosedBody, n: int, picture: Picture) -> PersonTruth:
         camera_from_world = self.renderer.view.world_from_camera.inverse()
