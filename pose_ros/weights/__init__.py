@@ -84,7 +84,7 @@ def names_of(what: Iterable[str]) -> list[str]:
 
 def table() -> str:
     """One line for each of the weights: name, size, cached or not, licence, note."""
-    lines = [f"{'name':<20}{'MB':>6}  {'cached':<8}{'licence':<21}note"]
+    lines = [f"{'name':<24}{'MB':>6}  {'cached':<8}{'licence':<23}note"]
     for name, w in WEIGHTS.items():
         cached = "yes" if is_cached(name) else "no"
         size = w.size + sum(part.size for part in w.parts)
