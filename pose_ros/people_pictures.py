@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,8 @@ from pose_ros.skeleton import COCO_17
 
 # Seeds from here on are for measuring (`pose_ros synth people` has the same): nothing is trained on them.
 KEPT_APART = 50_000_000
+# Of processes that have a core each: threads beyond it would only wait for each other.
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def make_pictures(
@@ -66,6 +69,9 @@ def _mapping(processes: int) -> Iterator[Callable]:
     if processes <= 1:
         yield map
         return
+    # Libraries read these when they are loaded, which is before any code of ours runs there.
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_one_thread)
     try:
         previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -75,6 +81,8 @@ def _mapping(processes: int) -> Iterator[Callable]:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
 
