@@ -24,7 +24,7 @@ from pose_ros.config import option
 from pose_ros.geometry.camera import PinholeCamera
 from pose_ros.hand_shape import palm_axes
 from pose_ros.human.head import view_rotation
-from pose_ros.human.lift import _disc, _look_up, _nanmedian
+from pose_ros.human.lift import disc, look_up, nanmedian
 from pose_ros.skeleton import HAND_21
 from pose_ros.types import Keypoints3D, Origin
 
@@ -62,7 +62,7 @@ USUAL = np.array(list(LENGTHS.values()))
 TURN = np.array([TURNS[second.split("_")[-1]] for _, second in LENGTHS])
 SKIN = np.array([FLESH.get(joint, FLESH.get(joint.split("_")[-1])) for joint in HAND_21.joints])
 _OFF = np.array([OFF.get(joint, (0.0, 0.0, 0.0)) for joint in HAND_21.joints])
-_DISC = _disc(24)
+_DISC = disc(24)
 WRIST, K = HAND_21.index("wrist"), len(HAND_21)
 
 
@@ -158,7 +158,7 @@ class _Fit:
         z = self.wrist[:, None, 2] + self.shape[..., 2] - self.shape[:, [WRIST], 2]
         near = np.median(z, axis=1)
         surface = self._surface(self.rays * z[..., None], z, 2 * WINDOWS[0])
-        off = np.nan_to_num(_nanmedian(surface + SKIN - z))
+        off = np.nan_to_num(nanmedian(surface + SKIN - z))
         return self.rays * np.maximum(z + off[:, None], near[:, None] / 2)[..., None]
 
     def _normal(
@@ -223,9 +223,9 @@ class _Fit:
         """Median (M,K) of the depths about the joints within `window` m of the expected ones (M,K)."""
         pixel = self.camera.project(joints)
         radius = np.maximum(self.config.patch_radius * self.camera.fx / joints[..., 2], 1.0)
-        samples = _look_up(self.depth, pixel[..., None, :] + radius[..., None, None] * _DISC)
+        samples = look_up(self.depth, pixel[..., None, :] + radius[..., None, None] * _DISC)
         near = np.abs(samples - expected[..., None]) < window
-        median = _nanmedian(np.where(near, samples, np.nan))
+        median = nanmedian(np.where(near, samples, np.nan))
         return np.where(near.mean(-1) >= NEAREST, median, np.nan)
 
 

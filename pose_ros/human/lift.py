@@ -92,7 +92,7 @@ class Lift:
             measured = _surface(samples, own, expected - self._skin, window) + self._skin
             measured[~usable] = np.nan
             if flat:
-                expected = np.broadcast_to(_nanmedian(measured)[:, None], measured.shape)
+                expected = np.broadcast_to(nanmedian(measured)[:, None], measured.shape)
             else:
                 expected = self._fit(shape, rays, measured, keypoints.score)
         # A person without a shape is taken for flat: then limbs reach far before and behind.
@@ -111,8 +111,8 @@ class Lift:
         s, t = (grid.ravel()[:, None] for grid in np.meshgrid(np.linspace(0.1, 0.9, 5), np.linspace(0, 1, 6)))
         top = corners[:, None, 0] * (1 - s) + corners[:, None, 1] * s
         bottom = corners[:, None, 3] * (1 - s) + corners[:, None, 2] * s
-        on_torso = _look_up(depth, top * (1 - t) + bottom * t, theirs)
-        at_joints = _look_up(depth, keypoints.xy, theirs)
+        on_torso = look_up(depth, top * (1 - t) + bottom * t, theirs)
+        at_joints = look_up(depth, keypoints.xy, theirs)
         votes = np.concatenate([on_torso, at_joints - shape[..., 2]], axis=1)
         weight = np.concatenate([np.full(on_torso.shape, 0.5), keypoints.score], axis=1)
         apart = (votes[:, :, None] - votes[:, None, :]) / VOTE_SIGMA
@@ -131,10 +131,10 @@ class Lift:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Depth samples (N,K,S) on a disc about each joint, and which lie on the person's own pixels."""
         radius = np.nan_to_num(frame.camera.fx * self.config.patch_radius / near, nan=3.0)
-        offsets = _disc() * np.clip(radius, 2, 40)[:, None, None, None]
+        offsets = disc() * np.clip(radius, 2, 40)[:, None, None, None]
         at = keypoints.xy[:, :, None] + offsets
-        own = None if keypoints.mask is None else np.isfinite(_look_up(frame.depth, at, ~keypoints.mask))
-        return _look_up(frame.depth, at, theirs), own
+        own = None if keypoints.mask is None else np.isfinite(look_up(frame.depth, at, ~keypoints.mask))
+        return look_up(frame.depth, at, theirs), own
 
     def _fit(self, shape, rays, measured, score) -> np.ndarray:
         """Depth (N,K) of the shape, scaled and moved to fit rays and measured depths; robust.
@@ -155,7 +155,7 @@ class Lift:
         )
         known = np.isfinite(measured)
         target = np.stack([zero, zero, np.where(known, measured, 0.0)], axis=-1)
-        middle = _nanmedian(measured)
+        middle = nanmedian(measured)
         lateral = score / (self.config.shape_sigma / 2) ** 2
         along = np.where(known, 1 / self.config.shape_sigma**2, 0.0)
         # A weak prior keeps the scale at the network's own where rays say little (a person end on).
@@ -234,14 +234,14 @@ def _bones_between(skeleton: Skeleton) -> np.ndarray:
     return np.minimum(shortest_path(graph, directed=False), 10)
 
 
-def _disc(points: int = 40) -> np.ndarray:
+def disc(points: int = 40) -> np.ndarray:
     """Points (S,2) spread evenly over the unit disc (sunflower)."""
     index = np.arange(points) + 0.5
     radius, angle = np.sqrt(index / points), index * np.pi * (3 - np.sqrt(5))
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
 
 
-def _look_up(depth: np.ndarray, xy: np.ndarray, banned: np.ndarray | None = None) -> np.ndarray:
+def look_up(depth: np.ndarray, xy: np.ndarray, banned: np.ndarray | None = None) -> np.ndarray:
     """Depth (N,…) at the pixels nearest to xy (N,…,2), NaN outside the image and where none was measured.
 
     banned: (N,H,W) bool, pixels that are NaN for that person, too.
@@ -267,11 +267,11 @@ def _surface(samples: np.ndarray, own: np.ndarray | None, expected: np.ndarray, 
     if own is not None:
         enough = (near & own).mean(-1, keepdims=True) >= LEAST_SHARE
         near &= own | ~enough
-    surface = _nanmedian(np.where(near, samples, np.nan))
+    surface = nanmedian(np.where(near, samples, np.nan))
     return np.where(near.mean(-1) >= LEAST_SHARE, surface, np.nan)
 
 
-def _nanmedian(values: np.ndarray) -> np.ndarray:
+def nanmedian(values: np.ndarray) -> np.ndarray:
     """np.nanmedian over the last axis, NaN for all-NaN slices without a warning, and fast."""
     ordered = np.sort(values, axis=-1)  # NaN sorts last
     count = np.isfinite(ordered).sum(-1, keepdims=True)

@@ -9,18 +9,18 @@ was run here.
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from pose_ros.errors import WeightsError
+from pose_ros.nets.checkpoint import fill, read_state
 from pose_ros.nets.resnet import BLOCKS, DEVIATION, MEAN, ResNet
 
 HEIGHT, WIDTH = 256, 192  # px of the crop
 HEADS = ("head.", "keypoint_head.")
-TRAINING_ONLY = ("flow", "loss", "num_batches_tracked")
+TRAINING_ONLY = ("flow", "loss")
 
 
 class ResNetRegression(nn.Module):
@@ -63,28 +63,15 @@ def load_published(path: Path, joints: int = 17) -> ResNetRegression:
             f"its layers have {blocks} blocks, its head.fc {None if weight is None else len(weight)} outputs"
         )
     network = ResNetRegression(depth, joints, knows_scale=len(weight) == 4 * joints)
-    mine = {name: t for name, t in network.state_dict().items() if not name.endswith(TRAINING_ONLY)}
-    wrong = [name for name in mine if name not in state or state[name].shape != mine[name].shape]
-    wrong += [name for name in state if name not in mine]
-    if wrong:
-        raise WeightsError(
-            f"{path}: {len(wrong)} tensors do not fit a ResNet-{depth}: {', '.join(wrong[:4])}"
-        )
-    network.load_state_dict(state, strict=False)
-    return network.eval().requires_grad_(False)
+    return fill(network, state, path)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     """Tensors by the names of mmpose 1, without those that training alone needs."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise WeightsError(f"{path} is no checkpoint of PyTorch, or broken: {error}") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else {}
     tensors = {}
-    for name, value in state.items():
+    for name, value in read_state(path).items():
         old = next((head for head in HEADS if name.startswith(head)), None)
         name = name if old is None else "head." + name.removeprefix(old)
-        if isinstance(value, Tensor) and not any(part in name for part in TRAINING_ONLY):
+        if not any(part in name for part in TRAINING_ONLY):
             tensors[name] = value
     return tensors

@@ -7,7 +7,6 @@ were not run here: their publisher could not be reached.
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 
@@ -15,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pose_ros.errors import WeightsError
 from pose_ros.nets.boxes import anchors, clip, decode, nms
+from pose_ros.nets.checkpoint import fill, read_state
 from pose_ros.nets.keypoint_rcnn.found import Found, peaks, peaks_resized
 from pose_ros.nets.resnet import DEVIATION, MEAN, ResNet
 from pose_ros.nets.roi import RoIAlign
@@ -150,25 +149,8 @@ def load_published(path: Path, network: ResNet50KeypointRCNN | None = None) -> R
 
     A state dict that a newer torchvision has saved has other names for some convolutions, and is read, too.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise WeightsError(f"{path} is no checkpoint of PyTorch, or broken: {error}") from error
-    network = network or ResNet50KeypointRCNN()
-    theirs = {
-        _as_published(name): tensor
-        for name, tensor in (state.items() if isinstance(state, dict) else ())
-        if isinstance(tensor, Tensor) and not name.endswith("num_batches_tracked")
-    }
-    mine = {n: t for n, t in network.state_dict().items() if not n.endswith("num_batches_tracked")}
-    wrong = [name for name in mine if name not in theirs or theirs[name].shape != mine[name].shape]
-    wrong += [name for name in theirs if name not in mine]
-    if wrong:
-        raise WeightsError(
-            f"{path}: {len(wrong)} tensors are not those of keypointrcnn_resnet50_fpn: {', '.join(wrong[:4])}"
-        )
-    network.load_state_dict(theirs, strict=False)
-    return network.eval().requires_grad_(False)
+    theirs = {_as_published(name): tensor for name, tensor in read_state(path).items()}
+    return fill(network or ResNet50KeypointRCNN(), theirs, path)
 
 
 def _as_published(name: str) -> str:

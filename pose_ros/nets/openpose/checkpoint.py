@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import struct
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pose_ros.errors import WeightsError
+from pose_ros.nets.checkpoint import fill, read_state
 from pose_ros.nets.protobuf import fields, packed
 
 BLOBS = ("weight", "bias")
@@ -22,26 +22,13 @@ def load_published(network: nn.Module, path: Path) -> nn.Module:
     Raises WeightsError for a file that is broken or not this network's: every tensor must be there, in its
     shape, and no other one.
     """
-    published = read_caffemodel(path) if path.suffix == ".caffemodel" else _read_state(path)
-    mine = {name: tensor for name, tensor in network.state_dict().items() if not _counts(name)}
+    if path.suffix == ".caffemodel":
+        published = read_caffemodel(path)
+    else:
+        published = {name.removeprefix("module."): tensor for name, tensor in read_state(path).items()}
     if isinstance(network, nn.ModuleDict):  # conversions put layers into blocks of names of their own
         published = {".".join(name.split(".")[-2:]): tensor for name, tensor in published.items()}
-    wrong = [
-        *(f"{name} is missing" for name in mine if name not in published),
-        *(f"{name} is not known" for name in published if name not in mine),
-        *(
-            f"{name} is {tuple(published[name].shape)}, not {tuple(tensor.shape)}"
-            for name, tensor in mine.items()
-            if name in published and published[name].shape != tensor.shape
-        ),
-    ]
-    if wrong:
-        more = f", and {len(wrong) - 4} more" if len(wrong) > 4 else ""
-        raise WeightsError(
-            f"{path} is not of the network {type(network).__name__}: {'; '.join(wrong[:4])}{more}"
-        )
-    network.load_state_dict(published, strict=False)
-    return network.eval().requires_grad_(False)
+    return fill(network, published, path)
 
 
 def read_caffemodel(path: Path) -> dict[str, Tensor]:
@@ -89,18 +76,3 @@ def _blob(body: memoryview) -> Tensor:
 
 def _numbers(value: int | memoryview) -> list[int]:
     return packed(value) if isinstance(value, memoryview) else [value]
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise WeightsError(f"{path} is no checkpoint of PyTorch, or broken: {error}") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    tensors = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
-    return {name.removeprefix("module."): value for name, value in tensors.items() if not _counts(name)}
-
-
-def _counts(name: str) -> bool:
-    """How many batches a norm has seen; old checkpoints lack it and nothing needs it."""
-    return name.endswith("num_batches_tracked")
